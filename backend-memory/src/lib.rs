@@ -1,0 +1,1 @@
+//! Convoke in the memory of one process.

@@ -1,0 +1,1 @@
+//! Convoke on MariaDB or MySQL, by stored procedures.

@@ -1,0 +1,1 @@
+//! Convoke on Redis or Valkey, by Lua scripts.

@@ -1,0 +1,1 @@
+//! Convoke on one SQLite file shared by processes of one machine.

@@ -1,0 +1,2 @@
+//! The `convoke` program.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The suite that judges whether a backend keeps the contract of Convoke.

@@ -1,0 +1,1 @@
+//! Coordination and events behind one contract, on the store you already run.

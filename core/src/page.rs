@@ -1,0 +1,187 @@
+//! Lists are read a page at a time.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{self, Error, Result};
+use crate::names::WorkerName;
+
+/// How many things at most: 1 to 1,000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "u32", try_from = "u32")]
+pub struct Limit(u32);
+
+impl Limit {
+    /// One.
+    pub const ONE: Self = Self(1);
+    /// The most: 1,000.
+    pub const MAX: Self = Self(1_000);
+
+    /// Checks the number.
+    ///
+    /// # Errors
+    /// InvalidArgument unless it is 1 to 1,000.
+    pub fn new(limit: u32) -> Result<Self> {
+        if (1..=Self::MAX.0).contains(&limit) {
+            Ok(Self(limit))
+        } else {
+            Err(error::invalid("a limit is between 1 and 1,000").with("limit", limit))
+        }
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+
+    /// The number, for counting in memory.
+    #[must_use]
+    pub const fn as_usize(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl From<Limit> for u32 {
+    fn from(limit: Limit) -> Self {
+        limit.0
+    }
+}
+
+impl TryFrom<u32> for Limit {
+    type Error = Error;
+
+    fn try_from(limit: u32) -> Result<Self> {
+        Self::new(limit)
+    }
+}
+
+/// Where a page ended. Opaque: take it from [`Paged::next`] and give it back in a [`Page`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Cursor(String);
+
+impl Cursor {
+    /// The cursor behind a worker of this name. For backends.
+    #[must_use]
+    pub fn behind_worker(name: &WorkerName) -> Self {
+        Self(name.as_str().to_owned())
+    }
+
+    /// The cursor behind this number. For backends.
+    #[must_use]
+    pub fn behind_number(number: u64) -> Self {
+        Self(number.to_string())
+    }
+
+    /// The name it stands behind. For backends.
+    ///
+    /// # Errors
+    /// InvalidArgument when it belongs to another list.
+    pub fn worker(&self) -> Result<WorkerName> {
+        WorkerName::new(&self.0).map_err(|_| self.foreign())
+    }
+
+    /// The number it stands behind. For backends.
+    ///
+    /// # Errors
+    /// InvalidArgument when it belongs to another list.
+    pub fn number(&self) -> Result<u64> {
+        self.0
+            .parse()
+            .ok()
+            .filter(|number| i64::try_from(*number).is_ok())
+            .ok_or_else(|| self.foreign())
+    }
+
+    /// The cursor as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn foreign(&self) -> Error {
+        error::invalid("this cursor belongs to another list; take it from the `next` of this one")
+            .with("cursor", &self.0)
+    }
+}
+
+impl From<String> for Cursor {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+/// Which part of a list: at most `limit` items, behind a cursor or from the start.
+///
+/// ```
+/// use convoke_core::Page;
+/// let page = Page::first(100).unwrap();
+/// assert!(page.after.is_none());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// How many items at most.
+    pub limit: Limit,
+    /// Behind which one to begin; from the start when none.
+    pub after: Option<Cursor>,
+}
+
+impl Page {
+    /// The first page of at most `limit` items.
+    ///
+    /// # Errors
+    /// InvalidArgument unless `limit` is 1 to 1,000.
+    pub fn first(limit: u32) -> Result<Self> {
+        Ok(Self {
+            limit: Limit::new(limit)?,
+            after: None,
+        })
+    }
+
+    /// The page behind `cursor`, of the same size.
+    #[must_use]
+    pub fn behind(self, cursor: Cursor) -> Self {
+        Self {
+            after: Some(cursor),
+            ..self
+        }
+    }
+}
+
+impl Default for Page {
+    /// The first 100.
+    fn default() -> Self {
+        Self {
+            limit: Limit(100),
+            after: None,
+        }
+    }
+}
+
+/// A page of a list, and where the next one begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paged<T> {
+    /// The items, in the order of the list.
+    pub items: Vec<T>,
+    /// The cursor of the next page; none when the list ends here.
+    pub next: Option<Cursor>,
+}
+
+impl<T> Paged<T> {
+    /// Makes a page of items of which one more than `limit` was read, if there was one. For backends.
+    pub fn cut(mut items: Vec<T>, limit: Limit, behind: impl FnOnce(&T) -> Cursor) -> Self {
+        let more = items.len() > limit.as_usize();
+        items.truncate(limit.as_usize());
+        let next = if more { items.last().map(behind) } else { None };
+        Self { items, next }
+    }
+}
+
+impl<T> Paged<T> {
+    /// The same page of other items.
+    pub fn map<U>(self, change: impl FnMut(T) -> U) -> Paged<U> {
+        Paged {
+            items: self.items.into_iter().map(change).collect(),
+            next: self.next,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Real MariaDB, MySQL and Redis servers for the tests of this workspace.
