@@ -265,7 +265,7 @@ pub enum Resignation {
 }
 
 /// The state of leadership in a store: there is one seat.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Seat {
     /// The latest term; 0 before the first lead.
     pub term: Term,

@@ -173,7 +173,7 @@ impl Claim {
 }
 
 /// A message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Message {
     /// Its number.
     pub id: MessageId,
@@ -225,7 +225,7 @@ pub struct QueuedMessage {
 }
 
 /// What a store keeps of a message beside the message itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Handling {
     /// How often it was delivered.
     pub attempts: u32,

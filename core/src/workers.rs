@@ -258,7 +258,7 @@ pub struct Worker {
 }
 
 /// One row of a worker's history: how it stood after a change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct WorkerChange {
     /// When.
     pub at: Timestamp,
