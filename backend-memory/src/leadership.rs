@@ -114,8 +114,11 @@ impl State {
         .next()
     }
 
-    /// Keeps a candidacy until then.
+    /// Keeps a candidacy until then. Whoever stands has let go of a lead that ran out.
     fn stand(&mut self, name: &WorkerName, until: Timestamp, now: Timestamp) {
+        if self.seat.holder.as_ref().is_some_and(|holder| holder.worker == *name) {
+            self.seat = self.seat.vacated();
+        }
         let before = self.candidacies.insert(name.clone(), until);
         if before.is_none_or(|before| before <= now) {
             self.record(name, Role::Candidate, now);

@@ -107,16 +107,13 @@ impl State {
         }
     }
 
-    /// Everything is gone but the counters, so that no term, incarnation or message id is given out twice.
-    pub fn clear(&mut self, now: Timestamp) {
+    /// Everything is gone but the counters, so that no term, incarnation or message id is given out twice, and the
+    /// promise of the last lease.
+    pub fn clear(&mut self) {
         *self = Self {
             latest_incarnation: self.latest_incarnation,
             latest_message: self.latest_message,
-            seat: Seat {
-                term: self.seat.term,
-                holder: None,
-                promised_until: now.min(self.seat.promised_until),
-            },
+            seat: self.seat.vacated(),
             ..Self::default()
         };
     }

@@ -284,8 +284,8 @@ impl Installation for MemoryStore {
     }
 
     async fn clear(&self, _: Confirmed) -> Result<()> {
-        self.run("installation.clear", |state, now| {
-            state.clear(now);
+        self.run("installation.clear", |state, _| {
+            state.clear();
             Ok(())
         })
     }

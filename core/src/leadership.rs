@@ -25,7 +25,9 @@ use crate::workers::{Incarnation, Registration, Role, WorkerStatus};
 pub trait Leadership: Send + Sync {
     /// Announces a candidacy that lapses after `valid_for`, or with the worker.
     ///
-    /// Refused, with the reason, while somebody leads or when the worker is not alive. Announcing again prolongs.
+    /// Refused, with the reason, while somebody leads or when the worker is not alive. Announcing again replaces the
+    /// time. Whoever becomes a candidate, by this or by [`Leadership::campaign`], lets go of a lead of its own that ran
+    /// out: nobody is holder of the seat and candidate at a time.
     ///
     /// # Errors
     /// NotFound for an unknown worker, Fenced for a stale registration.

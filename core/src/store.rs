@@ -59,7 +59,8 @@ pub trait Installation: Send + Sync {
     async fn migrate(&self) -> Result<Vec<String>>;
 
     /// Deletes all workers, leads, messages and their history; the schema stays, and so do the counters of terms,
-    /// incarnations and messages, so that no fencing token is given out twice.
+    /// incarnations and messages, so that no fencing token is given out twice. A live lease is vacated: nobody else is
+    /// elected before its end.
     async fn clear(&self, confirmed: Confirmed) -> Result<()>;
 
     /// Removes the whole installation, schema and counters included. Open it again to set it up anew.
