@@ -1,1 +1,65 @@
 //! The suite that judges whether a backend keeps the contract of Convoke.
+//!
+//! A backend takes it in a file of its own, `tests/suite.rs`, with one line and a harness:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use convoke_conformance::{Capabilities, Capability, Harness, Place};
+//! use convoke_core::{Clock, Result, Store, async_trait};
+//!
+//! struct Mine;
+//!
+//! #[async_trait]
+//! impl Harness for Mine {
+//!     async fn fresh(&self) -> Arc<dyn Place> {
+//!         Arc::new(Database) // an empty one that no other clause uses
+//!     }
+//!     fn capabilities(&self) -> Capabilities {
+//!         Capabilities::all().without(Capability::Durable)
+//!     }
+//! }
+//!
+//! struct Database;
+//!
+//! #[async_trait]
+//! impl Place for Database {
+//!     async fn open(&self, clock: Clock) -> Result<Arc<dyn Store>> {
+//!         # let _ = clock;
+//!         todo!("connect to this database, migrate, and obey the clock")
+//!     }
+//! }
+//!
+//! convoke_conformance::suite!(Mine);
+//! ```
+//!
+//! Each clause is then one test with a stable name, such as `leadership_e03_a_leader_asking_twice_keeps_its_term`; the
+//! letter says how it judges ([`Kind`]). A clause that needs a [`Capability`] which the backend declares to lack is not
+//! skipped: in its place runs the check that the backend says so. [`report`] runs all clauses and gives a [`Report`] to
+//! publish.
+
+mod case;
+mod expect;
+mod harness;
+mod run;
+mod stage;
+
+mod workers;
+
+pub use case::{Case, Check, Failure, Kind};
+pub use harness::{Capabilities, Capability, Harness, Place};
+pub use run::{CaseResult, Outcome, Report, cases, judge, report};
+pub use stage::Stage;
+
+/// The cases of all concerns.
+const TABLES: [&[Case]; 1] = [workers::CASES];
+
+/// Makes a test of each clause of the contract for the backend of a [`Harness`].
+///
+/// Takes an expression that makes the harness; it is evaluated once per test. Use it in a module of its own to judge
+/// several backends in one file: `mod mariadb { convoke_conformance::suite!(super::MariaDb); }`.
+#[macro_export]
+macro_rules! suite {
+    ($harness:expr) => {
+        $crate::workers_suite!($harness);
+    };
+}
