@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::leadership::Leadership;
 use crate::messages::Messages;
 use crate::names::{Namespace, WorkerName};
+use crate::operation::Executed;
 use crate::time::{Clock, Timestamp};
 use crate::url::StoreUrl;
 use crate::workers::Workers;
@@ -65,6 +66,41 @@ pub trait Installation: Send + Sync {
 
     /// Removes the whole installation, schema and counters included. Open it again to set it up anew.
     async fn reset(&self, confirmed: Confirmed) -> Result<()>;
+}
+
+/// A layer over a store hands hints on, and is a [`Store`] again.
+#[async_trait]
+impl<E: Hints> Hints for Executed<E> {
+    async fn await_message(&self, worker: &WorkerName, at_most: Duration) {
+        self.0.await_message(worker, at_most).await;
+    }
+}
+
+#[async_trait]
+impl<E: Installation> Installation for Executed<E> {
+    async fn properties(&self) -> Result<Properties> {
+        self.0.properties().await
+    }
+
+    async fn now(&self) -> Result<Timestamp> {
+        self.0.now().await
+    }
+
+    async fn check(&self) -> Result<SchemaStatus> {
+        self.0.check().await
+    }
+
+    async fn migrate(&self) -> Result<Vec<String>> {
+        self.0.migrate().await
+    }
+
+    async fn clear(&self, confirmed: Confirmed) -> Result<()> {
+        self.0.clear(confirmed).await
+    }
+
+    async fn reset(&self, confirmed: Confirmed) -> Result<()> {
+        self.0.reset(confirmed).await
+    }
 }
 
 /// The explicit yes that [`Installation::clear`] and [`Installation::reset`] ask for.
