@@ -11,15 +11,18 @@ use crate::{
 
 /// Any operation of coordination as data.
 ///
+/// In JSON the concern and the method are keys around the arguments, not tags beside them: tags would make serde hold
+/// the arguments back in a form in which a [`Payload`](crate::Payload) loses its text.
+///
 /// ```
 /// use convoke_core::{Operation, WorkerName, WorkersOperation};
 /// let operation: Operation = WorkersOperation::RegisterWorker { name: WorkerName::new("a").unwrap() }.into();
 /// let text = serde_json::to_string(&operation).unwrap();
-/// assert_eq!(text, r#"{"concern":"workers","operation":"register_worker","name":"a"}"#);
+/// assert_eq!(text, r#"{"workers":{"register_worker":{"name":"a"}}}"#);
 /// assert_eq!(serde_json::from_str::<Operation>(&text).unwrap(), operation);
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "concern", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Operation {
     /// An operation of [`Workers`](crate::Workers).
@@ -66,7 +69,7 @@ impl Operation {
 
 /// What any operation answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "concern", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Answer {
     /// An answer of [`Workers`](crate::Workers).

@@ -173,7 +173,7 @@ fn operation_enum(item: &ItemTrait, methods: &[Method]) -> Tokens {
     quote! {
         #[doc = #doc]
         #[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::serde::Deserialize)]
-        #[serde(tag = "operation", rename_all = "snake_case")]
+        #[serde(rename_all = "snake_case")]
         #[non_exhaustive]
         pub enum #operation { #(#variants),* }
 
@@ -216,7 +216,7 @@ fn answer_enum(item: &ItemTrait, methods: &[Method]) -> Tokens {
     quote! {
         #[doc = #doc]
         #[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::serde::Deserialize)]
-        #[serde(tag = "operation", content = "answer", rename_all = "snake_case")]
+        #[serde(rename_all = "snake_case")]
         #[non_exhaustive]
         pub enum #answer { #(#variants),* }
     }
