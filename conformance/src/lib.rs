@@ -43,6 +43,7 @@ mod harness;
 mod run;
 mod stage;
 
+mod leadership;
 mod workers;
 
 pub use case::{Case, Check, Failure, Kind};
@@ -51,7 +52,7 @@ pub use run::{CaseResult, Outcome, Report, cases, judge, report};
 pub use stage::Stage;
 
 /// The cases of all concerns.
-const TABLES: [&[Case]; 1] = [workers::CASES];
+const TABLES: [&[Case]; 2] = [workers::CASES, leadership::CASES];
 
 /// Makes a test of each clause of the contract for the backend of a [`Harness`].
 ///
@@ -61,5 +62,6 @@ const TABLES: [&[Case]; 1] = [workers::CASES];
 macro_rules! suite {
     ($harness:expr) => {
         $crate::workers_suite!($harness);
+        $crate::leadership_suite!($harness);
     };
 }
