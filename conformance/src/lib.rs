@@ -44,6 +44,7 @@ mod run;
 mod stage;
 
 mod leadership;
+mod messages;
 mod workers;
 
 pub use case::{Case, Check, Failure, Kind};
@@ -52,7 +53,7 @@ pub use run::{CaseResult, Outcome, Report, cases, judge, report};
 pub use stage::Stage;
 
 /// The cases of all concerns.
-const TABLES: [&[Case]; 2] = [workers::CASES, leadership::CASES];
+const TABLES: [&[Case]; 3] = [workers::CASES, leadership::CASES, messages::CASES];
 
 /// Makes a test of each clause of the contract for the backend of a [`Harness`].
 ///
@@ -63,5 +64,6 @@ macro_rules! suite {
     ($harness:expr) => {
         $crate::workers_suite!($harness);
         $crate::leadership_suite!($harness);
+        $crate::messages_suite!($harness);
     };
 }
