@@ -48,7 +48,11 @@ fn run(kind: Kind) -> Result<Container> {
         let started = tokio::time::timeout(START, container(kind)).await;
         let container = started.context("the container did not start in time")??;
         let guard = Guard::of_container(container.id())?;
-        let host = container.get_host().await?.to_string();
+        let host = match container.get_host().await?.to_string().as_str() {
+            // A name would be looked up again by every client, some of which try IPv6 first.
+            "localhost" => "127.0.0.1".to_owned(),
+            host => host.to_owned(),
+        };
         let port = container.get_host_port_ipv4(kind.usual_port()).await?;
         // From here on the guard removes it; its own clean-up would need this runtime.
         std::mem::forget(container);
