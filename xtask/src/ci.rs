@@ -1,0 +1,112 @@
+//! `cargo xtask ci`: what CI runs. Every step is run, also after one failed; the tests come last, with their results.
+
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use comfy_table::Table;
+
+use crate::workspace::{cargo, run as run_command};
+use crate::{licences, readme, test, tidy};
+
+type Step = (&'static str, fn() -> Result<()>);
+
+const STEPS: [Step; 10] = [
+    ("format", format),
+    ("tidy", tidy::run),
+    ("licences", licences::run),
+    ("cargo-deny", deny),
+    ("clippy", clippy),
+    ("features", features),
+    ("docs", docs),
+    ("schema", schema),
+    ("README", readme::run),
+    ("test", || test::run(&[])),
+];
+
+/// Runs all steps and prints how each one went.
+pub(crate) fn run() -> Result<()> {
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+    let mut failed = Vec::new();
+    for (name, step) in STEPS {
+        println!("\n=== {name}");
+        let begun = Instant::now();
+        let result = step();
+        if let Err(error) = &result {
+            println!("=== {name} FAILED: {error:#}");
+            failed.push(name);
+        }
+        let outcome = if result.is_ok() { "ok" } else { "FAILED" };
+        table.add_row([name, outcome, &format!("{:.1} s", begun.elapsed().as_secs_f64())]);
+    }
+    println!("\n{table}");
+    if !failed.is_empty() {
+        bail!("failed: {}", failed.join(", "));
+    }
+    Ok(())
+}
+
+fn format() -> Result<()> {
+    run_command(cargo().args(["fmt", "--all", "--check"]))
+}
+
+fn clippy() -> Result<()> {
+    let what = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    run_command(cargo().args(what))
+}
+
+/// Each backend alone, and none, with warnings denied: what is behind a feature must not be missed by the others.
+fn features() -> Result<()> {
+    for feature in ["", "memory", "sqlite", "mysql", "redis"] {
+        let mut command = cargo();
+        command.args([
+            "clippy",
+            "--quiet",
+            "--locked",
+            "--package",
+            "convoke",
+            "--no-default-features",
+        ]);
+        run_command(command.args(["--features", feature, "--", "-D", "warnings"]))?;
+    }
+    Ok(())
+}
+
+fn docs() -> Result<()> {
+    let mut command = cargo();
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    run_command(command.args([
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--all-features",
+        "--locked",
+        "--quiet",
+    ]))
+}
+
+fn schema() -> Result<()> {
+    run_command(cargo().args(["xtask", "schema"]))
+}
+
+/// Advisories need the network and cargo-deny minutes to build, so it is run where it is installed, and said where not.
+fn deny() -> Result<()> {
+    let is_installed = cargo()
+        .args(["deny", "--version"])
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if is_installed {
+        return run_command(cargo().args(["deny", "--all-features", "check", "bans", "licenses", "sources"]));
+    }
+    println!("not run: cargo-deny is not installed (cargo install --locked cargo-deny); licences were checked above");
+    Ok(())
+}
