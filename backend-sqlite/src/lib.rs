@@ -1,1 +1,29 @@
 //! Convoke on one SQLite file shared by processes of one machine.
+//!
+//! A handle has one writer thread that commits the operations of many callers together, and a few connections beside
+//! it that look. The file is in WAL mode, so looking never waits for writing. The rules are those of `convoke-core`,
+//! applied inside the transaction. A file on a network drive does not work: the processes share memory beside it.
+//!
+//! Read `writer` for how a commit is shared, `connection` for how processes wait for each other, `schema` for
+//! migrations, and `workers`, `leadership` and `messages` for the concerns.
+
+mod connection;
+mod driver;
+mod error;
+mod hints;
+mod installation;
+mod leadership;
+mod messages;
+#[cfg(test)]
+mod plans;
+mod readers;
+mod schema;
+mod settings;
+mod store;
+mod transaction;
+mod workers;
+mod writer;
+
+pub use driver::SqliteDriver;
+pub use schema::schema;
+pub use store::SqliteStore;

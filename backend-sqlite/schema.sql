@@ -1,0 +1,60 @@
+-- Made by `cargo xtask schema` from migrations/*.sql. Do not edit.
+
+CREATE TABLE convoke_counter (
+    name  TEXT    NOT NULL PRIMARY KEY,
+    value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE convoke_message (
+    worker       TEXT    NOT NULL,
+    id           INTEGER NOT NULL,
+    visible_from INTEGER NOT NULL,
+    expires      INTEGER NOT NULL,
+    attempts     INTEGER NOT NULL,
+    token        BLOB,
+    sent         INTEGER NOT NULL,
+    command      TEXT    NOT NULL,
+    content      TEXT    NOT NULL,
+    PRIMARY KEY (worker, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX convoke_message_expires ON convoke_message (expires);
+
+CREATE TABLE convoke_migration (
+    version  INTEGER NOT NULL PRIMARY KEY,
+    name     TEXT    NOT NULL,
+    checksum TEXT    NOT NULL,
+    applied  INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE convoke_seat (
+    id                 INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    term               INTEGER NOT NULL,
+    holder             TEXT,
+    holder_incarnation INTEGER,
+    promised_until     INTEGER NOT NULL,
+    CHECK ((holder IS NULL) = (holder_incarnation IS NULL))
+) STRICT;
+
+CREATE TABLE convoke_worker (
+    name        TEXT    NOT NULL PRIMARY KEY,
+    status      TEXT    NOT NULL,
+    incarnation INTEGER NOT NULL,
+    last_ping   INTEGER NOT NULL,
+    -- When the announced candidacy lapses. It stays until somebody clears it, so it may be over already.
+    candidacy   INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX convoke_worker_candidate ON convoke_worker (name) WHERE candidacy IS NOT NULL;
+
+CREATE INDEX convoke_worker_listened_to ON convoke_worker (last_ping, name) WHERE status IN ('alive', 'closing');
+
+CREATE TABLE convoke_worker_history (
+    worker      TEXT    NOT NULL,
+    number      INTEGER NOT NULL,
+    at          INTEGER NOT NULL,
+    status      TEXT    NOT NULL,
+    role        TEXT    NOT NULL,
+    incarnation INTEGER NOT NULL,
+    PRIMARY KEY (worker, number)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,68 @@
+//! The installation in a file.
+
+use std::sync::Arc;
+
+use convoke_core::{Confirmed, Installation, Properties, Result, SchemaStatus, Timestamp, async_trait};
+
+use crate::error::Fault;
+use crate::hints::POLL_BOUND;
+use crate::leadership::{seat, write_seat};
+use crate::schema;
+use crate::settings::Settings;
+use crate::store::{SqliteStore, blocking};
+use crate::transaction::Transaction;
+
+#[async_trait]
+impl Installation for SqliteStore {
+    async fn properties(&self) -> Result<Properties> {
+        Ok(Properties::new(
+            "sqlite",
+            format!("SQLite {}", rusqlite::version()),
+            self.settings.path.display().to_string(),
+            self.settings.sync.durability(),
+            false,
+            POLL_BOUND,
+        ))
+    }
+
+    async fn now(&self) -> Result<Timestamp> {
+        Ok(self.clock.host_now())
+    }
+
+    async fn check(&self) -> Result<SchemaStatus> {
+        self.look_after("installation.check", schema::check).await
+    }
+
+    async fn migrate(&self) -> Result<Vec<String>> {
+        self.look_after("installation.migrate", schema::migrate).await
+    }
+
+    async fn clear(&self, _: Confirmed) -> Result<()> {
+        self.write("installation.clear", clear).await
+    }
+
+    /// Drops the tables and leaves the file: other handles on it say that nothing is set up, until it is set up anew.
+    async fn reset(&self, _: Confirmed) -> Result<()> {
+        self.look_after("installation.reset", schema::remove).await
+    }
+}
+
+impl SqliteStore {
+    async fn look_after<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        act: fn(&Settings) -> Result<T, Fault>,
+    ) -> Result<T> {
+        let settings = Arc::clone(&self.settings);
+        let done = blocking(move || act(&settings)).await;
+        done.map_err(|error| self.place(error, operation))
+    }
+}
+
+fn clear(step: &Transaction<'_>) -> Result<(), Fault> {
+    let vacated = seat(step)?.vacated();
+    step.execute("DELETE FROM convoke_worker", [])?;
+    step.execute("DELETE FROM convoke_worker_history", [])?;
+    step.execute("DELETE FROM convoke_message", [])?;
+    write_seat(step, &vacated)
+}

@@ -1,0 +1,122 @@
+//! A transaction as the operations see it.
+
+use std::cell::RefCell;
+
+use convoke_core::{Timestamp, WorkerName};
+use rusqlite::{Connection, Params, Row};
+
+use crate::error::{Fault, corrupt};
+
+/// One step of an operation inside an open transaction, as of a moment.
+///
+/// The writer runs many steps in one transaction and undoes none of them alone. So a step **decides first and writes
+/// then**: whatever it refuses, it refuses before its first write.
+pub(crate) struct Transaction<'a> {
+    connection: &'a Connection,
+    pub(crate) now: Timestamp,
+    hints: RefCell<Vec<WorkerName>>,
+}
+
+impl<'a> Transaction<'a> {
+    pub(crate) fn new(connection: &'a Connection, now: Timestamp) -> Self {
+        Self {
+            connection,
+            now,
+            hints: RefCell::default(),
+        }
+    }
+
+    /// Wakes who waits for messages of this worker, once everything is committed.
+    pub(crate) fn hint(&self, worker: &WorkerName) {
+        self.hints.borrow_mut().push(worker.clone());
+    }
+
+    pub(crate) fn into_hints(self) -> Vec<WorkerName> {
+        self.hints.into_inner()
+    }
+
+    pub(crate) fn execute(&self, sql: &'static str, values: impl Params) -> Result<usize, Fault> {
+        Ok(self.connection.prepare_cached(sql)?.execute(values)?)
+    }
+
+    /// The first row, if there is one.
+    pub(crate) fn first<T>(
+        &self,
+        sql: &'static str,
+        values: impl Params,
+        read: impl FnOnce(&Row<'_>) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(values)?;
+        rows.next()?.map(read).transpose()
+    }
+
+    /// Each row, in order.
+    pub(crate) fn all<T>(
+        &self,
+        sql: &'static str,
+        values: impl Params,
+        mut read: impl FnMut(&Row<'_>) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Fault> {
+        let mut found = Vec::new();
+        self.walk(sql, values, |row| {
+            found.push(read(row)?);
+            Ok(true)
+        })?;
+        Ok(found)
+    }
+
+    /// Shows each row in order for as long as `visit` wants more.
+    pub(crate) fn walk(
+        &self,
+        sql: &'static str,
+        values: impl Params,
+        mut visit: impl FnMut(&Row<'_>) -> Result<bool, Fault>,
+    ) -> Result<(), Fault> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(values)?;
+        while let Some(row) = rows.next()? {
+            if !visit(row)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The next number of a counter.
+    pub(crate) fn next(&self, counter: &'static str) -> Result<u64, Fault> {
+        let next = self.first(
+            "UPDATE convoke_counter SET value = value + 1 WHERE name = ?1 RETURNING value",
+            [counter],
+            |row| number(row, 0),
+        )?;
+        next.ok_or_else(|| corrupt("a counter is missing; restore the file from a copy").into())
+    }
+}
+
+/// A worker's name in this column.
+pub(crate) fn worker_name(row: &Row<'_>, column: usize) -> Result<WorkerName, Fault> {
+    let name = row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?;
+    WorkerName::new(name).map_err(|_| corrupt("the file holds a worker's name that breaks the rules of names").into())
+}
+
+/// A moment in this column.
+pub(crate) fn timestamp(row: &Row<'_>, column: usize) -> Result<Timestamp, Fault> {
+    Ok(Timestamp::from_micros(row.get(column)?))
+}
+
+/// A moment or nothing in this column.
+pub(crate) fn timestamp_if_any(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, Fault> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_micros))
+}
+
+/// A number that is never negative in this column.
+pub(crate) fn number(row: &Row<'_>, column: usize) -> Result<u64, Fault> {
+    u64::try_from(row.get::<_, i64>(column)?)
+        .map_err(|_| corrupt("the file holds a negative number where none can be").into())
+}
+
+/// A number as SQLite keeps it. One that it can't keep becomes the greatest, which nothing in the file has.
+pub(crate) fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,336 @@
+//! The writer: one thread per handle that commits many callers' operations together.
+//!
+//! A commit costs one wait for the disk, whether it holds one operation or 256. Callers that come while the disk is
+//! busy share the next commit. Each is answered after the commit, and all of them get an error if it fails.
+//!
+//! Operations of one commit are not undone alone, so they need no savepoints: each [decides before it
+//! writes](Transaction). Should the store fail one in the middle of its writes, the whole transaction is rolled back.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use convoke_core::{Clock, Error, ErrorKind, Result, WorkerName};
+use parking_lot::{Condvar, Mutex};
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use crate::connection::{Access, Opened, Pause};
+use crate::error::{self, Failure, Fault, is_busy};
+use crate::hints::Bell;
+use crate::settings::Settings;
+use crate::transaction::Transaction;
+
+/// How many operations share a commit at most.
+const BATCH: usize = 256;
+/// How long dropping a handle waits at most for the thread to finish and close the file.
+const CLOSING: Duration = Duration::from_secs(1);
+
+/// The end of the queue at which callers put their operations.
+pub(crate) struct Writer {
+    queue: Arc<Queue>,
+    patience: Duration,
+    busy_timeout: Duration,
+}
+
+impl Writer {
+    pub(crate) fn start(settings: Arc<Settings>, bell: Arc<Bell>) -> Result<Self> {
+        let queue = Arc::new(Queue::default());
+        let writer = Self {
+            queue: Arc::clone(&queue),
+            patience: settings.busy_timeout + settings.timeout,
+            busy_timeout: settings.busy_timeout,
+        };
+        let thread = Thread {
+            settings,
+            queue,
+            bell,
+            opened: None,
+        };
+        thread::Builder::new()
+            .name("convoke-sqlite-writer".to_owned())
+            .spawn(move || thread.run())
+            .map_err(|source| {
+                let what = "the system gives this process no further thread";
+                Error::new(ErrorKind::Unavailable, what).caused_by(source)
+            })?;
+        Ok(writer)
+    }
+
+    /// Runs a step in the next commit, as of the time that it begins. Once called it may happen although the future is
+    /// dropped.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        clock: Clock,
+        act: impl FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        let call = Call {
+            clock,
+            act: Some(act),
+            outcome: None,
+            reply,
+        };
+        self.queue.accept(Box::new(call), Instant::now() + self.busy_timeout);
+        match tokio::time::timeout(self.patience, answer).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(Error::new(
+                ErrorKind::OutcomeUnknown,
+                "the writer of this handle ended; open the store again, and look whether the operation happened",
+            )),
+            Err(_) => Err(Error::new(
+                ErrorKind::OutcomeUnknown,
+                "the disk does not answer; look whether the operation happened before repeating it",
+            )),
+        }
+    }
+}
+
+impl Drop for Writer {
+    /// Lets the thread finish what was accepted. It goes on alone if the disk makes it wait for too long.
+    fn drop(&mut self) {
+        let mut state = self.queue.state.lock();
+        state.closed = true;
+        self.queue.changed.notify_all();
+        let deadline = Instant::now() + CLOSING;
+        while !state.ended && !self.queue.changed.wait_until(&mut state, deadline).timed_out() {}
+    }
+}
+
+#[derive(Default)]
+struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Queued>,
+    idle: bool,
+    closed: bool,
+    ended: bool,
+}
+
+struct Queued {
+    job: Box<dyn Job>,
+    /// Until when it waits for a lock that another process has.
+    deadline: Instant,
+}
+
+impl Queue {
+    fn accept(&self, job: Box<dyn Job>, deadline: Instant) {
+        let mut state = self.state.lock();
+        if state.ended {
+            // Dropping the job tells its caller.
+            return;
+        }
+        state.jobs.push_back(Queued { job, deadline });
+        if state.idle {
+            state.idle = false;
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits for work. False when there will be none any more.
+    fn has_work(&self) -> bool {
+        let mut state = self.state.lock();
+        while state.jobs.is_empty() {
+            if state.closed {
+                return false;
+            }
+            state.idle = true;
+            self.changed.wait(&mut state);
+        }
+        state.idle = false;
+        true
+    }
+
+    fn take(&self, at_most: usize) -> Vec<Box<dyn Job>> {
+        let mut state = self.state.lock();
+        let end = state.jobs.len().min(at_most);
+        state.jobs.drain(..end).map(|queued| queued.job).collect()
+    }
+
+    /// Takes those that have waited for long enough. All wait equally long, so they are the first ones.
+    fn take_overdue(&self, now: Instant) -> Vec<Box<dyn Job>> {
+        let mut state = self.state.lock();
+        let end = state.jobs.partition_point(|queued| queued.deadline <= now);
+        state.jobs.drain(..end).map(|queued| queued.job).collect()
+    }
+}
+
+/// An operation with its caller.
+trait Job: Send {
+    /// Runs it inside the open transaction.
+    fn run(&mut self, connection: &Connection, hints: &mut Vec<WorkerName>) -> Ran;
+    /// Answers the caller: what it came to if that was committed, or why it was not.
+    fn answer(self: Box<Self>, committed: Result<(), Failure>);
+}
+
+/// How a job went.
+enum Ran {
+    Done,
+    Refused,
+    Failed(Failure),
+}
+
+struct Call<T, F> {
+    clock: Clock,
+    act: Option<F>,
+    outcome: Option<Result<T, Fault>>,
+    reply: oneshot::Sender<Result<T>>,
+}
+
+impl<T, F> Job for Call<T, F>
+where
+    T: Send,
+    F: FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send,
+{
+    fn run(&mut self, connection: &Connection, hints: &mut Vec<WorkerName>) -> Ran {
+        let Some(act) = self.act.take() else { return Ran::Done };
+        let transaction = Transaction::new(connection, self.clock.host_now());
+        let outcome = act(&transaction);
+        let ran = match &outcome {
+            Ok(_) => Ran::Done,
+            Err(Fault::Refused(_)) => Ran::Refused,
+            Err(Fault::Failed(failure)) => Ran::Failed(failure.clone()),
+        };
+        hints.append(&mut transaction.into_hints());
+        self.outcome = Some(outcome);
+        ran
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), Failure>) {
+        let answer = match (committed, self.outcome) {
+            (_, Some(Err(fault))) => Err(fault.into()),
+            (Err(failure), _) => Err(failure.into()),
+            (Ok(()), Some(Ok(value))) => Ok(value),
+            (Ok(()), None) => return,
+        };
+        // A caller that is gone does not want to know.
+        let _ = self.reply.send(answer);
+    }
+}
+
+struct Thread {
+    settings: Arc<Settings>,
+    queue: Arc<Queue>,
+    bell: Arc<Bell>,
+    opened: Option<Opened>,
+}
+
+impl Thread {
+    fn run(mut self) {
+        // A panic would be a fault of this program. It must not leave callers waiting, now or later.
+        let ended = catch_unwind(AssertUnwindSafe(|| self.serve()));
+        if ended.is_err() {
+            tracing::error!("the SQLite writer panicked; its handle is of no use any more");
+        }
+        self.opened = None;
+        let mut state = self.queue.state.lock();
+        state.ended = true;
+        state.jobs.clear();
+        self.queue.changed.notify_all();
+    }
+
+    fn serve(&mut self) {
+        let mut pause = Pause::default();
+        while self.queue.has_work() {
+            match self.begin() {
+                Ok(Begun::Yes) => {
+                    pause = Pause::default();
+                    self.commit_together();
+                }
+                Ok(Begun::Busy(failure)) => {
+                    let overdue = self.queue.take_overdue(Instant::now());
+                    answer(overdue, &Err(failure));
+                    pause.sleep();
+                }
+                Err(failure) => {
+                    // The next call opens the file anew: the cause may be gone by then.
+                    self.opened = None;
+                    answer(self.queue.take(usize::MAX), &Err(failure));
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self) -> Result<Begun, Failure> {
+        if self
+            .opened
+            .as_ref()
+            .is_some_and(|opened| !opened.is_current(&self.settings.path))
+        {
+            tracing::warn!(file = %self.settings.path.display(), "the file was deleted or replaced");
+            self.opened = None;
+        }
+        let opened = match &mut self.opened {
+            Some(opened) => opened,
+            closed => closed.insert(Opened::new(&self.settings, Access::Write)?),
+        };
+        match execute(&opened.connection, "BEGIN IMMEDIATE") {
+            Ok(()) => Ok(Begun::Yes),
+            Err(error) if is_busy(&error) => Ok(Begun::Busy(error.into())),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn commit_together(&mut self) {
+        let Some(Opened { connection, .. }) = &self.opened else {
+            return;
+        };
+        let mut jobs = self.queue.take(BATCH);
+        let mut hints = Vec::new();
+        let committed = run_all(connection, &mut jobs, &mut hints)
+            .and_then(|()| execute(connection, "COMMIT").map_err(error::of_commit));
+        if committed.is_err() {
+            if !connection.is_autocommit()
+                && let Err(error) = execute(connection, "ROLLBACK")
+            {
+                tracing::warn!(%error, "SQLite can't roll back; closing the connection does");
+            }
+            self.opened = None;
+        } else {
+            self.bell.ring(&hints);
+        }
+        answer(jobs, &committed);
+    }
+}
+
+enum Begun {
+    Yes,
+    /// Another process has the lock.
+    Busy(Failure),
+}
+
+/// Runs jobs in the open transaction. An error means that none of them may be committed, and is for those among them
+/// that did not fail themselves.
+fn run_all(connection: &Connection, jobs: &mut [Box<dyn Job>], hints: &mut Vec<WorkerName>) -> Result<(), Failure> {
+    for job in jobs {
+        let before = connection.total_changes();
+        let ran = job.run(connection, hints);
+        let wrote = connection.total_changes() != before;
+        match ran {
+            Ran::Done => {}
+            // What one of them refused or read wrong harms no other. SQLite undoes everything by itself after some
+            // failures, and then nothing is open any more.
+            Ran::Refused | Ran::Failed(_) if !wrote && !connection.is_autocommit() => {}
+            Ran::Refused => return Err(error::of_neighbour(None)),
+            Ran::Failed(failure) => return Err(error::of_neighbour(Some(failure))),
+        }
+    }
+    Ok(())
+}
+
+fn answer(jobs: Vec<Box<dyn Job>>, committed: &Result<(), Failure>) {
+    for job in jobs {
+        job.answer(committed.clone());
+    }
+}
+
+fn execute(connection: &Connection, sql: &'static str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([])?;
+    Ok(())
+}

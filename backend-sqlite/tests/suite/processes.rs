@@ -1,0 +1,219 @@
+//! Several processes on one file.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use convoke_core::{ErrorKind, OpenOptions, Page};
+
+use crate::child::{self, Other};
+use crate::place::{Place, message, name, open, register};
+
+const PROCESSES: usize = 8;
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(future)
+}
+
+#[test]
+fn eight_processes_open_one_empty_file_at_once_fifty_times() {
+    if child::part().is_some() {
+        return block_on(open_as_told());
+    }
+    let test = "processes::eight_processes_open_one_empty_file_at_once_fifty_times";
+    let mut others: Vec<_> = (0..PROCESSES).map(|_| Other::start(test, "open")).collect();
+    for other in &mut others {
+        assert_eq!(other.said().as_deref(), Some("ready"));
+    }
+    for _ in 0..50 {
+        let place = Place::new();
+        others.iter_mut().for_each(|other| other.tell(place.url()));
+        let mut incarnations = BTreeSet::new();
+        for other in &mut others {
+            let said = other.said().unwrap();
+            incarnations.insert(said.parse::<u64>().unwrap_or_else(|_| panic!("{said}")));
+        }
+        assert_eq!(incarnations, (1..=PROCESSES as u64).collect());
+        let connection = place.connect();
+        let migrations: i64 = connection
+            .query_row("SELECT count(*) FROM convoke_migration", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(migrations, 1);
+    }
+}
+
+async fn open_as_told() {
+    child::say("ready");
+    while let Some(url) = child::heard() {
+        let opened = open(&OpenOptions::new(&url).unwrap()).await;
+        let registered = match opened {
+            Ok(store) => store.register_worker(&name("a")).await,
+            Err(error) => Err(error),
+        };
+        match registered {
+            Ok(registration) => child::say(registration.incarnation),
+            Err(error) => child::say(format_args!("{error:?}")),
+        }
+    }
+}
+
+#[test]
+fn eight_processes_write_one_file_and_nobody_is_refused() {
+    const EACH: usize = 250;
+    if let Some(url) = child::part() {
+        return block_on(async {
+            let store = open(&OpenOptions::new(&url).unwrap()).await.unwrap();
+            for _ in 0..EACH {
+                child::say(store.send_message(&message("a", "go")).await.unwrap());
+            }
+        });
+    }
+    let place = Place::new();
+    block_on(async { register(&place.open().await, "a").await });
+    let test = "processes::eight_processes_write_one_file_and_nobody_is_refused";
+    let mut others: Vec<_> = (0..PROCESSES).map(|_| Other::start(test, &place.url())).collect();
+    let mut ids = BTreeSet::new();
+    for other in &mut others {
+        let said: Vec<u64> = std::iter::from_fn(|| other.said())
+            .map(|id| id.parse().unwrap())
+            .collect();
+        assert!(said.is_sorted(), "the ids that one process gets only grow");
+        ids.extend(said);
+    }
+    assert_eq!(ids, (1..=(PROCESSES * EACH) as u64).collect());
+}
+
+#[test]
+fn what_was_acknowledged_survives_kill_9_and_what_was_cut_off_is_whole_or_not_there() {
+    if let Some(url) = child::part() {
+        return block_on(send_for_ever(&url));
+    }
+    let place = Place::new();
+    block_on(async { register(&place.open().await, "a").await });
+    let test = "processes::what_was_acknowledged_survives_kill_9_and_what_was_cut_off_is_whole_or_not_there";
+    let mut acknowledged = BTreeSet::new();
+    for round in 0..10 {
+        let mut other = Other::start(test, &place.url());
+        for _ in 0..100 + 37 * round {
+            acknowledged.insert(other.said().unwrap().parse::<u64>().unwrap());
+        }
+        other.kill();
+        acknowledged.extend(std::iter::from_fn(|| other.said()).filter_map(|id| id.parse::<u64>().ok()));
+    }
+    let stored = block_on(stored_ids(&place));
+    assert!(
+        stored.is_superset(&acknowledged),
+        "{:?} are lost",
+        acknowledged.difference(&stored)
+    );
+    let connection = place.connect();
+    let check: String = connection
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(check, "ok");
+    let counter: u64 = connection
+        .query_row("SELECT value FROM convoke_counter WHERE name = 'message'", [], |row| {
+            row.get::<_, i64>(0)
+        })
+        .unwrap()
+        .cast_unsigned();
+    assert_eq!(
+        stored,
+        (1..=counter).collect(),
+        "each id that was counted has its message"
+    );
+}
+
+async fn send_for_ever(url: &str) {
+    let store = open(&OpenOptions::new(url).unwrap()).await.unwrap();
+    let senders: Vec<_> = (0..16)
+        .map(|_| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                loop {
+                    child::say(store.send_message(&message("a", "go")).await.unwrap());
+                }
+            })
+        })
+        .collect();
+    for sender in senders {
+        sender.await.unwrap();
+    }
+}
+
+async fn stored_ids(place: &Place) -> BTreeSet<u64> {
+    let store = place.open().await;
+    let mut page = Page::first(1_000).unwrap();
+    let mut ids = BTreeSet::new();
+    loop {
+        let found = store.peek_messages(&name("a"), &page).await.unwrap();
+        ids.extend(found.items.iter().map(|queued| queued.message.id.number()));
+        match found.next {
+            Some(next) => page = page.behind(next),
+            None => return ids,
+        }
+    }
+}
+
+#[test]
+fn a_process_that_holds_the_lock_and_is_killed_frees_it() {
+    if let Some(file) = child::part() {
+        let connection = rusqlite::Connection::open(file).unwrap();
+        connection
+            .execute_batch("BEGIN IMMEDIATE; DELETE FROM convoke_worker")
+            .unwrap();
+        child::say("locked");
+        child::heard();
+        return;
+    }
+    block_on(async {
+        let place = Place::new();
+        let store = open(&place.options_with("busy_timeout=100")).await.unwrap();
+        let me = register(&store, "a").await;
+        let test = "processes::a_process_that_holds_the_lock_and_is_killed_frees_it";
+        let mut other = Other::start(test, &place.file().display().to_string());
+        assert_eq!(other.said().as_deref(), Some("locked"));
+        assert_eq!(store.ping_worker(&me).await.unwrap_err().kind(), ErrorKind::Unavailable);
+        other.kill();
+        store.ping_worker(&me).await.unwrap();
+    });
+}
+
+#[test]
+fn a_message_of_another_process_wakes_its_receiver() {
+    if let Some(url) = child::part() {
+        return block_on(async {
+            let store = open(&OpenOptions::new(&url).unwrap()).await.unwrap();
+            while child::heard().is_some() {
+                store.send_message(&message("a", "go")).await.unwrap();
+            }
+        });
+    }
+    block_on(async {
+        let place = Place::new();
+        let store = place.open().await;
+        let me = register(&store, "a").await;
+        let mut other = Other::start(
+            "processes::a_message_of_another_process_wakes_its_receiver",
+            &place.url(),
+        );
+        for _ in 0..20 {
+            let begun = Instant::now();
+            other.tell("send");
+            while store
+                .take_messages(&me, convoke_core::Limit::ONE)
+                .await
+                .unwrap()
+                .is_empty()
+            {
+                store.await_message(&name("a"), Duration::from_secs(60)).await;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(20));
+        }
+    });
+}
