@@ -45,6 +45,8 @@ mod stage;
 
 mod leadership;
 mod messages;
+mod opening;
+mod operations;
 mod workers;
 
 pub use case::{Case, Check, Failure, Kind};
@@ -53,7 +55,13 @@ pub use run::{CaseResult, Outcome, Report, cases, judge, report};
 pub use stage::Stage;
 
 /// The cases of all concerns.
-const TABLES: [&[Case]; 3] = [workers::CASES, leadership::CASES, messages::CASES];
+const TABLES: [&[Case]; 5] = [
+    workers::CASES,
+    leadership::CASES,
+    messages::CASES,
+    opening::CASES,
+    operations::CASES,
+];
 
 /// Makes a test of each clause of the contract for the backend of a [`Harness`].
 ///
@@ -65,5 +73,7 @@ macro_rules! suite {
         $crate::workers_suite!($harness);
         $crate::leadership_suite!($harness);
         $crate::messages_suite!($harness);
+        $crate::opening_suite!($harness);
+        $crate::operations_suite!($harness);
     };
 }

@@ -120,7 +120,7 @@ pub(crate) async fn judge_case(case: Case, harness: Arc<dyn Harness>) -> CaseRes
         .copied()
         .find(|need| !harness.capabilities().has(*need));
     let judged = async move {
-        let stage = Stage::new(harness.fresh().await);
+        let stage = Stage::new(harness).await;
         match missing {
             None => (case.judge)(stage).await,
             Some(capability) => refuses(capability, stage).await,

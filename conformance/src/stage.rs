@@ -4,21 +4,34 @@ use std::sync::Arc;
 
 use convoke_core::{Clock, ManualClock, Result, Store};
 
-use crate::harness::Place;
+use crate::harness::{Capabilities, Harness, Place};
 
 /// A fresh installation and a clock for it.
 pub struct Stage {
+    harness: Arc<dyn Harness>,
     place: Arc<dyn Place>,
     /// The clock that the handles of [`Stage::open`] obey.
     pub clock: ManualClock,
 }
 
 impl Stage {
-    pub(crate) fn new(place: Arc<dyn Place>) -> Self {
+    pub(crate) async fn new(harness: Arc<dyn Harness>) -> Self {
         Self {
-            place,
+            place: harness.fresh().await,
+            harness,
             clock: ManualClock::default(),
         }
+    }
+
+    /// Another fresh installation, with a clock of its own.
+    pub async fn elsewhere(&self) -> Self {
+        Self::new(Arc::clone(&self.harness)).await
+    }
+
+    /// What the backend declares to be able to do.
+    #[must_use]
+    pub fn capabilities(&self) -> Capabilities {
+        self.harness.capabilities()
     }
 
     /// Another handle, by the clock of this stage.

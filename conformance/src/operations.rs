@@ -1,0 +1,12 @@
+//! The clauses of operations as data.
+
+mod data;
+
+crate::case::clauses! {
+    operations_suite:
+
+    "every operation exists also as data, with one way to run it on any backend" [ManualClock] {
+        operations_e01_every_operation_does_as_data_what_it_does_as_a_call in data,
+        operations_e02_errors_name_the_operation_and_say_something in data,
+    }
+}
