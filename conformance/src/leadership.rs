@@ -2,6 +2,7 @@
 
 mod electing;
 mod leasing;
+mod model;
 
 crate::case::clauses! {
     leadership_suite:
@@ -44,5 +45,8 @@ crate::case::clauses! {
     }
     "terms and leases are the store's, across restarts" [ManualClock Durable] {
         leadership_e31_a_lead_and_its_promise_outlive_the_last_handle in leasing,
+    }
+    "the rules of core, whatever comes in whatever order" [ManualClock] {
+        leadership_m01_random_runs_answer_as_the_rules_say in model,
     }
 }

@@ -40,8 +40,11 @@
 mod case;
 mod expect;
 mod harness;
+mod ids;
+mod model;
 mod run;
 mod stage;
+mod steps;
 
 mod leadership;
 mod messages;

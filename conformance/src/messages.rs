@@ -1,6 +1,7 @@
 //! The clauses of messages.
 
 mod hints;
+mod model;
 mod receiving;
 mod sending;
 mod settling;
@@ -65,5 +66,8 @@ crate::case::clauses! {
         messages_e62_a_lost_hint_costs_the_poll_bound_at_most in hints,
         messages_e63_a_wait_given_up_harms_nobody in hints,
         messages_e64_a_claim_that_ends_by_itself_is_noticed_by_who_waits in hints,
+    }
+    "the rules of core, whatever comes in whatever order" [ManualClock] {
+        messages_m01_random_runs_answer_as_the_rules_say in model,
     }
 }

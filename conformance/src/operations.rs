@@ -1,6 +1,7 @@
 //! The clauses of operations as data.
 
 mod data;
+mod model;
 
 crate::case::clauses! {
     operations_suite:
@@ -8,5 +9,8 @@ crate::case::clauses! {
     "every operation exists also as data, with one way to run it on any backend" [ManualClock] {
         operations_e01_every_operation_does_as_data_what_it_does_as_a_call in data,
         operations_e02_errors_name_the_operation_and_say_something in data,
+    }
+    "the rules of core, whatever comes in whatever order" [ManualClock] {
+        operations_m01_random_runs_of_everything_answer_as_the_rules_say in model,
     }
 }

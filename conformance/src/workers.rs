@@ -2,6 +2,7 @@
 
 mod history;
 mod lists;
+mod model;
 mod refreshing;
 mod registering;
 mod status;
@@ -71,5 +72,8 @@ crate::case::clauses! {
         workers_e53_history_is_read_a_page_at_a_time_also_while_it_grows in lists,
         workers_e54_a_cursor_of_another_list_is_refused in lists,
         workers_e55_workers_are_counted_by_their_role_as_of_now in lists,
+    }
+    "the rules of core, whatever comes in whatever order" [ManualClock] {
+        workers_m01_random_runs_answer_as_the_rules_say in model,
     }
 }

@@ -1,0 +1,265 @@
+//! Ids differ from store to store, and may have gaps: which of the reference stands for which of the backend.
+
+use std::collections::BTreeMap;
+
+use convoke_core::{
+    Announcement, Answer, Candidacy, Cursor, Deferral, Delivery, Incarnation, Leader, LeadershipAnswer as LA,
+    LeadershipOperation as LO, Lease, Message, MessageId, MessagesAnswer as MA, MessagesOperation as MO, Operation,
+    Page, Paged, Receipt, Registration, Renewal, Resignation, Result, Term, WorkersAnswer as WA,
+    WorkersOperation as WO,
+};
+
+/// Something that a store makes up and a client gives back.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Id {
+    Incarnation(u64),
+    Term(u64),
+    Message(u64),
+    Cursor(String),
+}
+
+impl Id {
+    /// The same kind of id, never given out.
+    fn unheard_of(self) -> Self {
+        const FAR: u64 = 1 << 60;
+        match self {
+            Self::Incarnation(_) => Self::Incarnation(FAR),
+            Self::Term(_) => Self::Term(FAR),
+            Self::Message(_) => Self::Message(FAR),
+            // A cursor that no list gave is judged by its text.
+            Self::Cursor(text) => Self::Cursor(text),
+        }
+    }
+}
+
+/// The ids seen so far on both sides.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Ids {
+    of_reference: BTreeMap<Id, Id>,
+    of_backend: BTreeMap<Id, Id>,
+}
+
+impl Ids {
+    /// An operation of the backend with the ids of the reference.
+    pub(crate) fn to_reference(&self, operation: &Operation) -> Operation {
+        let mut operation = operation.clone();
+        in_operation(&mut operation, &mut |id| match self.of_reference_for(&id) {
+            Some(known) => known,
+            None => id.unheard_of(),
+        });
+        operation
+    }
+
+    /// Whether the backend answered what the reference did, new ids being met in the same order.
+    pub(crate) fn agree(&mut self, reference: &Result<Answer>, backend: &Result<Answer>) -> bool {
+        match (reference, backend) {
+            (Ok(reference), Ok(backend)) => self.agree_on(reference, backend),
+            (Err(reference), Err(backend)) => reference.kind() == backend.kind(),
+            _ => false,
+        }
+    }
+
+    fn agree_on(&mut self, reference: &Answer, backend: &Answer) -> bool {
+        let (reference, theirs) = without_ids(reference);
+        let (backend, ours) = without_ids(backend);
+        reference == backend
+            && theirs.len() == ours.len()
+            && theirs
+                .into_iter()
+                .zip(ours)
+                .all(|(theirs, ours)| self.pair(theirs, ours))
+    }
+
+    fn of_reference_for(&self, backend: &Id) -> Option<Id> {
+        self.of_backend.get(backend).cloned()
+    }
+
+    fn pair(&mut self, reference: Id, backend: Id) -> bool {
+        match (self.of_reference.get(&reference), self.of_backend.get(&backend)) {
+            (Some(known), Some(_)) => *known == backend,
+            (None, None) => {
+                self.of_reference.insert(reference.clone(), backend.clone());
+                self.of_backend.insert(backend, reference);
+                true
+            }
+            // The reference keeps a cursor for each place; a backend may give two names to one.
+            _ => matches!(reference, Id::Cursor(_)),
+        }
+    }
+}
+
+/// An answer with its ids blanked, and the ids in the order in which they stood.
+fn without_ids(answer: &Answer) -> (Answer, Vec<Id>) {
+    let mut answer = answer.clone();
+    let mut ids = Vec::new();
+    in_answer(&mut answer, &mut |id| {
+        let blank = match &id {
+            Id::Incarnation(_) => Id::Incarnation(0),
+            Id::Term(_) => Id::Term(0),
+            Id::Message(_) => Id::Message(0),
+            Id::Cursor(_) => Id::Cursor(String::new()),
+        };
+        ids.push(id);
+        blank
+    });
+    (answer, ids)
+}
+
+type Change<'a> = &'a mut dyn FnMut(Id) -> Id;
+
+fn in_operation(operation: &mut Operation, change: Change<'_>) {
+    match operation {
+        Operation::Workers(operation) => match operation {
+            WO::PingWorker { registration } => in_registration(registration, change),
+            WO::SetWorkerStatus { incarnation, .. } => {
+                if let Some(incarnation) = incarnation {
+                    in_incarnation(incarnation, change);
+                }
+            }
+            WO::ListWorkers { page } | WO::WorkerHistory { page, .. } => in_page(page, change),
+            _ => {}
+        },
+        Operation::Leadership(operation) => match operation {
+            LO::AnnounceCandidacy { registration, .. }
+            | LO::CheckCandidacy { registration, .. }
+            | LO::Campaign { registration, .. } => in_registration(registration, change),
+            LO::RenewLease { lease, .. } | LO::Resign { lease } => in_lease(lease, change),
+            LO::CheckTerm { term } => in_term(term, change),
+            _ => {}
+        },
+        Operation::Messages(operation) => match operation {
+            MO::SendMessage { message } => {
+                if let Some(term) = &mut message.term {
+                    in_term(term, change);
+                }
+            }
+            MO::ReceiveMessages { registration, .. } | MO::TakeMessages { registration, .. } => {
+                in_registration(registration, change);
+            }
+            MO::AckMessage { receipt } | MO::NackMessage { receipt, .. } | MO::ExtendClaim { receipt, .. } => {
+                in_receipt(receipt, change);
+            }
+            MO::PeekMessages { page, .. } => in_page(page, change),
+            _ => {}
+        },
+        _ => {}
+    }
+}
+
+fn in_answer(answer: &mut Answer, change: Change<'_>) {
+    match answer {
+        Answer::Workers(answer) => match answer {
+            WA::RegisterWorker(registration) => in_registration(registration, change),
+            WA::GetWorker(worker) => in_incarnation(&mut worker.incarnation, change),
+            WA::ListWorkers(page) => in_paged(
+                page,
+                |worker, change| in_incarnation(&mut worker.incarnation, change),
+                change,
+            ),
+            WA::WorkerHistory(page) => {
+                in_paged(page, |row, change| in_incarnation(&mut row.incarnation, change), change)
+            }
+            WA::RefreshStatuses(refreshed) => {
+                if let Some(vacated) = &mut refreshed.vacated {
+                    in_term(&mut vacated.term, change);
+                }
+            }
+            _ => {}
+        },
+        Answer::Leadership(answer) => match answer {
+            LA::AnnounceCandidacy(Announcement::Refused(why)) => in_deferral(why, change),
+            LA::CheckCandidacy(candidacy) | LA::Campaign(candidacy) => match candidacy {
+                Candidacy::Elected(lease) => in_lease(lease, change),
+                Candidacy::Deferred(why) => in_deferral(why, change),
+            },
+            LA::RenewLease(Renewal::Renewed(lease)) => in_lease(lease, change),
+            LA::RenewLease(Renewal::Lost(leader)) | LA::Resign(Resignation::Lost(leader)) | LA::Leader(leader) => {
+                if let Some(leader) = leader {
+                    in_leader(leader, change);
+                }
+            }
+            _ => {}
+        },
+        Answer::Messages(answer) => match answer {
+            MA::SendMessage(id) => in_id(id, change),
+            MA::ReceiveMessages(deliveries) => {
+                for Delivery { message, receipt, .. } in deliveries {
+                    in_message(message, change);
+                    in_receipt(receipt, change);
+                }
+            }
+            MA::TakeMessages(messages) => messages.iter_mut().for_each(|message| in_message(message, change)),
+            MA::PeekMessages(page) => in_paged(page, |queued, change| in_message(&mut queued.message, change), change),
+            _ => {}
+        },
+        _ => {}
+    }
+}
+
+fn in_incarnation(incarnation: &mut Incarnation, change: Change<'_>) {
+    if let Id::Incarnation(number) = change(Id::Incarnation(incarnation.number())) {
+        *incarnation = Incarnation::from_number(number);
+    }
+}
+
+fn in_term(term: &mut Term, change: Change<'_>) {
+    if let Id::Term(number) = change(Id::Term(term.number())) {
+        *term = Term::from_number(number);
+    }
+}
+
+fn in_id(id: &mut MessageId, change: Change<'_>) {
+    if let Id::Message(number) = change(Id::Message(id.number())) {
+        *id = MessageId::from_number(number);
+    }
+}
+
+fn in_registration(registration: &mut Registration, change: Change<'_>) {
+    in_incarnation(&mut registration.incarnation, change);
+}
+
+fn in_lease(lease: &mut Lease, change: Change<'_>) {
+    in_registration(&mut lease.registration, change);
+    in_term(&mut lease.term, change);
+}
+
+fn in_leader(leader: &mut Leader, change: Change<'_>) {
+    in_incarnation(&mut leader.incarnation, change);
+    in_term(&mut leader.term, change);
+}
+
+fn in_deferral(why: &mut Deferral, change: Change<'_>) {
+    if let Deferral::LedBy(leader) = why {
+        in_leader(leader, change);
+    }
+}
+
+fn in_message(message: &mut Message, change: Change<'_>) {
+    in_id(&mut message.id, change);
+}
+
+fn in_receipt(receipt: &mut Receipt, change: Change<'_>) {
+    in_id(&mut receipt.message, change);
+    in_registration(&mut receipt.registration, change);
+}
+
+fn in_page(page: &mut Page, change: Change<'_>) {
+    if let Some(cursor) = &mut page.after {
+        in_cursor(cursor, change);
+    }
+}
+
+fn in_paged<T>(page: &mut Paged<T>, item: impl Fn(&mut T, Change<'_>), change: Change<'_>) {
+    for it in &mut page.items {
+        item(it, change);
+    }
+    if let Some(next) = &mut page.next {
+        in_cursor(next, change);
+    }
+}
+
+fn in_cursor(cursor: &mut Cursor, change: Change<'_>) {
+    if let Id::Cursor(text) = change(Id::Cursor(cursor.as_str().to_owned())) {
+        *cursor = Cursor::from(text);
+    }
+}
