@@ -91,6 +91,8 @@ impl Registry {
         let mut drivers: BTreeMap<&'static str, Arc<dyn Driver>> = BTreeMap::new();
         #[cfg(feature = "memory")]
         insert(&mut drivers, Arc::new(convoke_backend_memory::MemoryDriver));
+        #[cfg(feature = "sqlite")]
+        insert(&mut drivers, Arc::new(convoke_backend_sqlite::SqliteDriver));
         Self {
             drivers: RwLock::new(drivers),
         }

@@ -1,0 +1,63 @@
+//! The exit codes, and how an error is shown.
+
+use std::process::ExitCode;
+
+use convoke::ErrorKind;
+use serde_json::json;
+
+/// The end of `convoke --help`.
+pub(crate) const HELP: &str = "\
+Exit codes:
+  0  done
+  1  any other error
+  2  the command line, or an argument, is wrong
+  3  what was named does not exist
+  4  the state that is needed is not met, or it exists already
+  5  fenced: the incarnation, term, lease or receipt is stale
+  6  the store is unavailable; nothing happened, try again
+  7  the reply was lost: it may have happened or not; look before trying again
+  8  the schema or the content of the store does not fit this program
+`convoke lead` passes on the exit code of its command.
+
+Environment:
+  CONVOKE_STORE  the URL of the store, instead of --store
+  CONVOKE_LOG    what to log to standard error, such as debug";
+
+/// The exit code of an error, by its kind.
+pub(crate) fn code(error: &anyhow::Error) -> ExitCode {
+    let Some(error) = of_store(error) else {
+        return ExitCode::FAILURE;
+    };
+    ExitCode::from(match error.kind() {
+        ErrorKind::InvalidArgument => 2,
+        ErrorKind::NotFound => 3,
+        ErrorKind::Conflict | ErrorKind::AlreadyExists => 4,
+        ErrorKind::Fenced => 5,
+        ErrorKind::Unavailable => 6,
+        ErrorKind::OutcomeUnknown => 7,
+        ErrorKind::Corrupt | ErrorKind::Unsupported => 8,
+        _ => 1,
+    })
+}
+
+/// Prints an error to standard error.
+pub(crate) fn show(error: &anyhow::Error, as_json: bool) {
+    if !as_json {
+        eprintln!("convoke: {error:#}");
+        return;
+    }
+    let kind = of_store(error).map_or("error", |error| error.kind().as_str());
+    let context: serde_json::Map<_, _> = of_store(error)
+        .into_iter()
+        .flat_map(convoke::Error::context)
+        .map(|(key, value)| (key.to_owned(), value.into()))
+        .collect();
+    let operation = of_store(error).and_then(convoke::Error::operation);
+    let message = format!("{error:#}");
+    let line = json!({ "error": { "kind": kind, "operation": operation, "message": message, "context": context } });
+    eprintln!("{line}");
+}
+
+fn of_store(error: &anyhow::Error) -> Option<&convoke::Error> {
+    error.chain().find_map(|cause| cause.downcast_ref())
+}

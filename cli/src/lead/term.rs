@@ -1,0 +1,253 @@
+//! One term: the command runs under its guard while the lease is renewed.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use convoke::{Leader, Lease, Renewal, Resignation, Timeouts};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::Contender;
+use super::events::Event;
+use crate::guard::{Boottime, Guard, GuardArgs, Order, Report, Status};
+
+/// How often the leader marks what is over.
+const REFRESH_EVERY: Duration = Duration::from_secs(10);
+/// How long resigning is tried at most; without it the seat is free at the end of the lease anyhow.
+const RESIGN_WITHIN: Duration = Duration::from_secs(5);
+
+/// How a term ended. The command is gone in each case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The command ended by itself, or after `convoke lead` was told to stop. None: it was never started.
+    Done(Option<Status>),
+    /// The lease or the guard was lost; campaign again.
+    Again,
+}
+
+/// What came of renewing.
+enum Renewed {
+    Until(Boottime),
+    Lost(Option<Leader>),
+    Failed(String),
+}
+
+/// Leads until the command has ended, whyever.
+pub(super) async fn lead(contender: &mut Contender, lease: Lease, deadline: Boottime) -> Result<Ending> {
+    let guard = contender.start_guard(&lease)?;
+    let (renewed, renewals) = mpsc::unbounded_channel();
+    let mut term = Running {
+        renewer: tokio::spawn(renew(contender.clone(), lease.clone(), renewed)),
+        contender,
+        guard,
+        renewals,
+        lease,
+        deadline,
+        failed: false,
+        lost: false,
+    };
+    let ending = term.run().await;
+    term.renewer.abort();
+    term.guard.end().await?;
+    if !term.lost {
+        resign(term.contender, &term.lease, term.deadline).await;
+    }
+    Ok(ending)
+}
+
+struct Running<'a> {
+    contender: &'a mut Contender,
+    guard: Guard,
+    renewals: mpsc::UnboundedReceiver<Renewed>,
+    renewer: JoinHandle<()>,
+    lease: Lease,
+    deadline: Boottime,
+    /// Set when the command has to end for another reason than its own or a signal's: then campaign again.
+    failed: bool,
+    /// The lease is not ours any more: nothing to resign.
+    lost: bool,
+}
+
+impl Running<'_> {
+    async fn run(&mut self) -> Ending {
+        let mut signals = self.contender.signals.clone();
+        let mut told = signals.count();
+        if told > 0 {
+            return Ending::Done(None);
+        }
+        if !self.order(Order::Until(self.deadline)) {
+            return Ending::Again;
+        }
+        loop {
+            // Half of the margin is the guard's to do its work; then it is taken out of its hands.
+            let last = self.deadline.minus(self.contender.timing.margin / 2);
+            let goes_on = tokio::select! {
+                report = self.guard.report() => match report {
+                    Some(Report::Ended(status)) => return self.ended(status, told > 0),
+                    report => self.heard(report),
+                },
+                Some(renewed) = self.renewals.recv() => self.renewed(renewed),
+                count = signals.next() => {
+                    told = count;
+                    self.say(&Event::Stopping { signals: count });
+                    self.order(if count == 1 { Order::Stop } else { Order::Kill })
+                }
+                () = tokio::time::sleep(last.remaining()) => {
+                    self.say(&Event::GuardGone { term: self.lease.term });
+                    false
+                }
+            };
+            if !goes_on {
+                return if told > 0 { Ending::Done(None) } else { Ending::Again };
+            }
+        }
+    }
+
+    fn ended(&mut self, status: Status, told: bool) -> Ending {
+        let (term, exit_code) = (self.lease.term, status.code());
+        self.say(&Event::CommandEnded { term, exit_code });
+        if self.failed && !told {
+            Ending::Again
+        } else {
+            Ending::Done(Some(status))
+        }
+    }
+
+    /// False when the term is over.
+    fn heard(&mut self, report: Option<Report>) -> bool {
+        let term = self.lease.term;
+        match report {
+            Some(Report::Started(pid)) => self.say(&Event::Started { term, pid }),
+            Some(Report::RunningOut) => {
+                self.failed = true;
+                self.say(&Event::LeaseRunsOut { term });
+            }
+            Some(Report::TooLate) => {
+                self.say(&Event::TooLate { term });
+                return false;
+            }
+            Some(Report::Ended(_)) | None => {
+                self.say(&Event::GuardGone { term });
+                return false;
+            }
+        }
+        true
+    }
+
+    fn renewed(&mut self, renewed: Renewed) -> bool {
+        let term = self.lease.term;
+        match renewed {
+            Renewed::Until(deadline) => {
+                self.deadline = self.deadline.max(deadline);
+                self.order(Order::Until(self.deadline))
+            }
+            Renewed::Failed(error) => {
+                self.say(&Event::RenewalFailed { term, error });
+                true
+            }
+            Renewed::Lost(leader) => {
+                (self.lost, self.failed) = (true, true);
+                let why = leader.as_ref().map_or_else(
+                    || "it ran out or was taken away".to_owned(),
+                    |leader| format!("{} leads in term {}", leader.worker, leader.term),
+                );
+                self.say(&Event::LeaseLost { term, why });
+                // When another leads there is no time left to end well.
+                self.order(if leader.is_some() { Order::Kill } else { Order::Stop })
+            }
+        }
+    }
+
+    /// False when the guard does not take orders any more.
+    fn order(&self, order: Order) -> bool {
+        let taken = self.guard.order(order).is_ok();
+        if !taken {
+            self.say(&Event::GuardGone { term: self.lease.term });
+        }
+        taken
+    }
+
+    fn say(&self, event: &Event) {
+        self.contender.voice.say(event);
+    }
+}
+
+impl Contender {
+    fn start_guard(&self, lease: &Lease) -> Result<Guard> {
+        let micros = |length: Duration| u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
+        let args = GuardArgs {
+            grace: micros(self.timing.grace),
+            warning: micros(self.timing.warning),
+            margin: micros(self.timing.margin),
+            command: self.command.clone(),
+        };
+        let env = [
+            ("CONVOKE_TERM", lease.term.to_string()),
+            ("CONVOKE_NAME", lease.registration.worker.to_string()),
+        ];
+        Guard::start(&args, &env, &self.household)
+    }
+}
+
+/// Renews until the lease is lost. A failed call is repeated: renewing twice is harmless.
+async fn renew(contender: Contender, lease: Lease, renewed: mpsc::UnboundedSender<Renewed>) {
+    let timing = contender.timing;
+    let mut back_off = timing.back_off();
+    let mut pause = timing.renew_every;
+    let mut refreshed = Boottime::now();
+    loop {
+        tokio::time::sleep(pause).await;
+        // Before the call, so that the deadline is not later than the lease's end, however long the answer takes.
+        let asked = Boottime::now();
+        let call = contender.store.renew_lease(&lease, timing.ttl);
+        let news = match tokio::time::timeout(timing.patience(), call).await {
+            Ok(Ok(Renewal::Renewed(_))) => Renewed::Until(asked.plus(timing.ttl.as_duration())),
+            Ok(Ok(Renewal::Lost(leader))) => {
+                let _ = renewed.send(Renewed::Lost(leader));
+                return;
+            }
+            Ok(Err(error)) => Renewed::Failed(error.to_string()),
+            Err(_) => Renewed::Failed(format!("no answer within {:?}", timing.patience())),
+        };
+        pause = if matches!(news, Renewed::Until(_)) {
+            back_off.reset();
+            timing.renew_every
+        } else {
+            back_off.pause()
+        };
+        if renewed.send(news).is_err() {
+            return;
+        }
+        if refreshed.plus(REFRESH_EVERY) <= Boottime::now() {
+            refreshed = Boottime::now();
+            refresh(&contender);
+        }
+    }
+}
+
+/// Marks what is over, beside the renewing: for whoever looks at the workers. What it answers changes nothing here.
+fn refresh(contender: &Contender) {
+    let store = contender.store.clone();
+    tokio::spawn(async move { store.refresh_statuses(&Timeouts::default()).await });
+}
+
+/// Frees the seat, now that the command is gone.
+async fn resign(contender: &Contender, lease: &Lease, deadline: Boottime) {
+    let term = lease.term;
+    let give_up = deadline.min(Boottime::now().plus(RESIGN_WITHIN));
+    let mut back_off = contender.timing.back_off();
+    loop {
+        let call = contender.store.resign(lease);
+        let error = match tokio::time::timeout(give_up.remaining(), call).await {
+            Ok(Ok(Resignation::Resigned)) => return contender.voice.say(&Event::Resigned { term }),
+            // It ran out, or an attempt before succeeded unheard.
+            Ok(Ok(Resignation::Lost(_))) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer in time".to_owned(),
+        };
+        if give_up <= Boottime::now() {
+            return contender.voice.say(&Event::ResignFailed { term, error });
+        }
+        tokio::time::sleep(back_off.pause()).await;
+    }
+}

@@ -1,0 +1,172 @@
+//! `convoke worker`: look at workers, and act on them.
+
+use anyhow::Result;
+use clap::Subcommand;
+use convoke::{Incarnation, Registration, Store, Timeouts, Ttl, Worker, WorkerName, WorkerStatus};
+use serde_json::json;
+
+use crate::args::PageArgs;
+use crate::output::{Output, table};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WorkerCommand {
+    /// All workers, ordered by name
+    List {
+        #[command(flatten)]
+        page: PageArgs,
+    },
+    /// One worker
+    Get { name: WorkerName },
+    /// Take a name; whoever had it before is fenced off. Prints the incarnation
+    Register { name: WorkerName },
+    /// Tell the store that a worker lives
+    Ping {
+        name: WorkerName,
+        /// Which registration speaks
+        #[arg(long)]
+        incarnation: u64,
+    },
+    /// Set the status: alive, disabled, closing, dead or unloaded. Any but alive ends its lead
+    Status {
+        name: WorkerName,
+        #[arg(value_parser = status)]
+        status: WorkerStatus,
+        /// Which registration speaks; an operator when not given
+        #[arg(long)]
+        incarnation: Option<u64>,
+    },
+    /// Forget an unloaded worker and its messages
+    Delete { name: WorkerName },
+    /// What changed with a worker, newest first
+    History {
+        name: WorkerName,
+        #[command(flatten)]
+        page: PageArgs,
+    },
+    /// Mark what is over: silent workers, a lead that ran out, lapsed candidacies
+    Refresh {
+        /// After how long a silent worker is dead
+        #[arg(long, value_name = "TIME", default_value = "30s", value_parser = crate::args::ttl)]
+        silent_for: Ttl,
+    },
+    /// How many workers are in each role
+    Count,
+}
+
+fn status(word: &str) -> Result<WorkerStatus, String> {
+    word.parse().map_err(|error: convoke::Error| error.message().to_owned())
+}
+
+pub(crate) async fn run(store: &dyn Store, command: WorkerCommand, output: Output) -> Result<()> {
+    match command {
+        WorkerCommand::List { page } => {
+            let workers = store.list_workers(&page.page()?).await?;
+            output.page(&workers, HEADER, row)
+        }
+        WorkerCommand::Get { name } => {
+            let worker = store.get_worker(&name).await?;
+            output.answer(&worker, |worker| table(HEADER, [row(worker)]))
+        }
+        WorkerCommand::Register { name } => {
+            let registration = store.register_worker(&name).await?;
+            output.answer(&registration, |it| {
+                format!("{} is registered, incarnation {}", it.worker, it.incarnation)
+            })
+        }
+        WorkerCommand::Ping { name, incarnation } => {
+            let incarnation = Incarnation::from_number(incarnation);
+            store
+                .ping_worker(&Registration {
+                    worker: name,
+                    incarnation,
+                })
+                .await?;
+            done(output, "heard of")
+        }
+        WorkerCommand::Status {
+            name,
+            status,
+            incarnation,
+        } => {
+            store
+                .set_worker_status(&name, incarnation.map(Incarnation::from_number), status)
+                .await?;
+            done(output, &format!("{name} is {status}"))
+        }
+        WorkerCommand::Delete { name } => {
+            store.delete_worker(&name).await?;
+            done(output, &format!("{name} is deleted"))
+        }
+        WorkerCommand::History { name, page } => {
+            let changes = store.worker_history(&name, &page.page()?).await?;
+            output.page(&changes, ["at", "status", "role", "incarnation"], |it| {
+                [
+                    it.at.to_string(),
+                    it.status.to_string(),
+                    it.role.to_string(),
+                    it.incarnation.to_string(),
+                ]
+            })
+        }
+        WorkerCommand::Refresh { silent_for } => {
+            let refreshed = store
+                .refresh_statuses(&Timeouts::default().with_worker(silent_for))
+                .await?;
+            output.answer(&refreshed, refreshed_text)
+        }
+        WorkerCommand::Count => {
+            let counts = store.count_workers().await?;
+            output.answer(&counts, |it| {
+                let rows = [
+                    ("normal", it.normal),
+                    ("candidate", it.candidate),
+                    ("leader", it.leader),
+                ];
+                table(
+                    ["role", "workers"],
+                    rows.map(|(role, count)| [role.to_owned(), count.to_string()]),
+                )
+            })
+        }
+    }
+}
+
+/// The answer of what only succeeds or fails.
+pub(crate) fn done(output: Output, text: &str) -> Result<()> {
+    output.answer(&json!({ "done": true }), |_| text.to_owned())
+}
+
+const HEADER: [&str; 5] = ["name", "status", "role", "incarnation", "last heard of"];
+
+fn row(worker: &Worker) -> [String; 5] {
+    [
+        worker.name.to_string(),
+        worker.status.to_string(),
+        worker.role.to_string(),
+        worker.incarnation.to_string(),
+        worker.last_ping.to_string(),
+    ]
+}
+
+fn refreshed_text(refreshed: &convoke::Refreshed) -> String {
+    if refreshed.is_empty() {
+        return "nothing was over".to_owned();
+    }
+    let mut lines: Vec<String> = refreshed.died.iter().map(|name| format!("{name} is dead")).collect();
+    lines.extend(
+        refreshed
+            .vacated
+            .iter()
+            .map(|it| format!("{} does not lead any more, term {}", it.worker, it.term)),
+    );
+    lines.extend(
+        refreshed
+            .lapsed
+            .iter()
+            .map(|name| format!("the candidacy of {name} lapsed")),
+    );
+    if refreshed.more {
+        lines.push("there is more; run it again".to_owned());
+    }
+    lines.join("\n")
+}
