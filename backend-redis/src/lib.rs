@@ -1,1 +1,36 @@
 //! Convoke on Redis or Valkey, by Lua scripts.
+//!
+//! Each operation is one script, `lua/<concern>/<operation>.lua`, and one round trip; `lua/shared` has what several of
+//! them restate of core. A script runs alone in its server, so it is the atomic step. All keys of an installation have
+//! one hash tag, `{convoke:NAMESPACE}`, so that they live in one slot of a cluster, and there is a fixed number of them:
+//! nothing ever looks through the keyspace. `migrations/0001_keys.lua` says what each key holds.
+//!
+//! # URLs
+//! `redis://[user:password@]host[:port][/database][?namespace=NAME]`, and `rediss://` for TLS with the feature
+//! `tls-rustls`. The namespace is `default` where neither the URL nor the options name one. Against a cluster, any of
+//! its nodes will do: the handle goes where it is redirected.
+//!
+//! # Cost
+//! Everything is at most logarithmic in what the installation holds, beside what it answers, with these exceptions: an
+//! election ends each candidacy, deleting a worker drops each of its messages, and what expired or became visible again
+//! is moved when the queue is next received from, 1,000 messages per script.
+//!
+//! # Limits
+//! Numbers are exact below 2^53: times until the year 2255, and 9 × 10^15 messages. A receive stops gathering at 16 MiB
+//! and then delivers fewer than asked for.
+
+mod answer;
+mod error;
+mod hints;
+mod installation;
+mod keys;
+mod leadership;
+mod link;
+mod location;
+mod messages;
+mod script;
+mod scripts;
+mod store;
+mod workers;
+
+pub use store::{RedisDriver, RedisStore};

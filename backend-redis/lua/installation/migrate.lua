@@ -1,0 +1,13 @@
+-- Comes before each file of migrations/ and applies it once, however many try at once: the script is the lock, and all of
+-- it happens or nothing.
+-- KEYS    schema, and every other key of the installation by the order of the migration
+-- ARGV    the version that the migration leads to, its name, its checksum
+-- Answer  {"applied"} or {"passed"}: another was faster
+local schema = KEYS[1]
+local version, name, checksum = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+
+local found = tonumber(redis.call('HGET', schema, 'version') or '0')
+if found >= version then
+  return { 'passed' }
+end
+redis.call('HSET', schema, 'version', version, name, checksum)
