@@ -1,0 +1,139 @@
+//! The bars that speed and memory have to clear, and which of them are cleared.
+
+use comfy_table::{CellAlignment, Table};
+
+use super::report::{Record, Report};
+
+const IDLE_CLIENT: u64 = 20 * 1_024 * 1_024;
+const MEMORY_PER_SECOND: f64 = 500_000.0;
+const CROWDED: f64 = 0.9;
+
+/// A bar and what was measured of it.
+#[derive(Debug, PartialEq)]
+struct Judged {
+    what: String,
+    measured: String,
+    wanted: String,
+    is_met: bool,
+}
+
+/// Prints the bars that something was measured of, and answers how many are missed.
+pub(crate) fn print(report: &Report) -> usize {
+    let judged = judge(report);
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header(["bar", "measured", "wanted", ""]);
+    for bar in &judged {
+        let verdict = if bar.is_met { "met" } else { "MISSED" };
+        table.add_row([bar.what.as_str(), &bar.measured, &bar.wanted, verdict]);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let missed = judged.iter().filter(|bar| !bar.is_met).count();
+    println!("{table}\n{} of {} bars are met", judged.len() - missed, judged.len());
+    missed
+}
+
+fn judge(report: &Report) -> Vec<Judged> {
+    let operations = report.operations.iter().filter_map(judge_record);
+    let clients = report.idle_clients.iter().map(|idle| Judged {
+        what: format!("{}: memory of an idle client", idle.store),
+        measured: format!("{:.1} MiB", idle.resident_bytes as f64 / 1_048_576.0),
+        wanted: "< 20 MiB".to_owned(),
+        is_met: idle.resident_bytes < IDLE_CLIENT,
+    });
+    operations.chain(clients).collect()
+}
+
+fn judge_record(record: &Record) -> Option<Judged> {
+    let Record {
+        store,
+        operation,
+        callers,
+        ..
+    } = record;
+    let what = format!("{store}: {operation}, {callers} callers");
+    if store == "memory" && *callers == 1 && ["ping", "send", "receive+ack"].contains(&operation.as_str()) {
+        return Some(Judged {
+            what,
+            measured: format!("{:.0}/s", record.ops_per_s),
+            wanted: format!("≥ {MEMORY_PER_SECOND:.0}/s"),
+            is_met: record.ops_per_s >= MEMORY_PER_SECOND,
+        });
+    }
+    let (ratio, wanted) = (record.ratio?, wanted_ratio(store, operation, *callers)?);
+    Some(Judged {
+        what,
+        measured: format!("{ratio:.2}"),
+        wanted: format!("≥ {wanted}"),
+        is_met: ratio >= wanted,
+    })
+}
+
+fn wanted_ratio(store: &str, operation: &str, callers: usize) -> Option<f64> {
+    if operation.ends_with(", crowded") {
+        return Some(CROWDED);
+    }
+    if !["ping", "send", "renew"].contains(&operation) {
+        return None;
+    }
+    match (store, callers) {
+        ("sqlite", 1) => Some(0.8),
+        ("sqlite", 8) => Some(3.0),
+        ("sqlite", 64) => Some(10.0),
+        ("mariadb" | "mysql", 1 | 8 | 64) => Some(0.7),
+        ("redis" | "valkey", 1 | 8 | 64) => Some(0.6),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(store: &str, operation: &str, callers: usize, ops_per_s: f64, floor: Option<f64>) -> Record {
+        Record {
+            store: store.to_owned(),
+            operation: operation.to_owned(),
+            callers,
+            ops_per_s,
+            p50_us: 1.0,
+            p99_us: 2.0,
+            floor,
+            ratio: floor.map(|floor| ops_per_s / floor),
+        }
+    }
+
+    fn is_met(record: Record) -> Option<bool> {
+        judge_record(&record).map(|bar| bar.is_met)
+    }
+
+    #[test]
+    fn each_store_is_judged_by_its_own_bar() {
+        assert_eq!(is_met(record("memory", "ping", 1, 499_999.0, None)), Some(false));
+        assert_eq!(is_met(record("memory", "receive+ack", 1, 500_000.0, None)), Some(true));
+        assert_eq!(is_met(record("sqlite", "send", 8, 290.0, Some(100.0))), Some(false));
+        assert_eq!(is_met(record("sqlite", "send", 64, 1_000.0, Some(100.0))), Some(true));
+        assert_eq!(is_met(record("mysql", "renew", 1, 69.0, Some(100.0))), Some(false));
+        assert_eq!(is_met(record("redis", "renew", 64, 60.0, Some(100.0))), Some(true));
+    }
+
+    #[test]
+    fn a_crowd_may_cost_a_tenth_on_every_store() {
+        assert_eq!(
+            is_met(record("memory", "list a page, crowded", 1, 89.0, Some(100.0))),
+            Some(false)
+        );
+        assert_eq!(
+            is_met(record("valkey", "empty receive, crowded", 64, 90.0, Some(100.0))),
+            Some(true)
+        );
+    }
+
+    #[test]
+    fn what_has_no_bar_is_not_judged() {
+        assert_eq!(is_met(record("memory", "ping", 8, 1.0, None)), None);
+        assert_eq!(is_met(record("mysql", "register", 1, 1.0, Some(100.0))), None);
+    }
+}

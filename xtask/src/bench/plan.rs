@@ -1,0 +1,164 @@
+//! What is measured in which order.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use convoke::{Confirmed, Lease, Store};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::floor::{self, FloorCaller, Row};
+use super::measure::{Measured, slice};
+use super::operation::{self, Caller, Operation};
+use super::place::{self, Place};
+use super::report::{Record, Report};
+use super::{Arguments, idle};
+
+/// An operation and its floor take turns this often.
+const TURNS: u32 = 5;
+/// How many other workers there are: enough for a full page.
+const FEW: usize = 200;
+
+/// Measures all that was asked for on one store.
+pub(crate) fn measure_store(name: &str, arguments: &Arguments, report: &mut Report) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let place = Place::of(name)?;
+        let measured = measure_place(name, &place, arguments, report)
+            .await
+            .with_context(|| format!("measuring {name}"));
+        measured.and(place.remove().await)
+    })
+}
+
+/// An installation under measurement.
+struct Site {
+    store: Arc<dyn Store>,
+    lease: Arc<Lease>,
+}
+
+async fn measure_place(name: &str, place: &Place, arguments: &Arguments, report: &mut Report) -> Result<()> {
+    let operations: Vec<_> = Operation::ALL
+        .into_iter()
+        .filter(|operation| is_wanted(*operation, arguments))
+        .collect();
+    let progress = ProgressBar::new((operations.len() * arguments.callers.len()) as u64);
+    progress.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} {elapsed}")?);
+    let url = place.fresh("main").await?;
+    let store = place::open(&url).await?;
+    report.idle(name, idle::resident_bytes(&place.fresh("idle").await?)?);
+    let crowded = match operations.iter().any(|operation| operation.in_a_crowd().is_some()) {
+        true => Some(crowded(name, place, arguments, &progress).await?),
+        false => None,
+    };
+    for &count in &arguments.callers {
+        let site = Site {
+            store: store.clone(),
+            lease: operation::populate(&store, FEW).await?,
+        };
+        let floor = floor::callers(place, count).await?;
+        let callers = operation::callers(&site.store, &site.lease, count).await?;
+        let crowd = match &crowded {
+            Some(site) => operation::callers(&site.store, &site.lease, count).await?,
+            None => Vec::new(),
+        };
+        for &operation in &operations {
+            progress.set_message(format!("{name}: {}, {count} callers", operation.name()));
+            let bench = Bench {
+                operation,
+                callers: &callers,
+                floor: &floor,
+                crowd: &crowd,
+                length: Duration::from_secs_f64(arguments.seconds),
+            };
+            bench
+                .measure(name, report)
+                .await
+                .with_context(|| format!("{}, {count} callers", operation.name()))?;
+            progress.inc(1);
+        }
+        floor::remove(&floor).await?;
+    }
+    for store in [Some(store), crowded.map(|site| site.store)].into_iter().flatten() {
+        store.reset(Confirmed::YesDeleteEverything).await?;
+    }
+    progress.finish_and_clear();
+    Ok(())
+}
+
+fn is_wanted(operation: Operation, arguments: &Arguments) -> bool {
+    arguments
+        .only
+        .as_ref()
+        .is_none_or(|part| operation.name().contains(part.as_str()))
+}
+
+/// An installation with many workers, and many messages for some of them.
+async fn crowded(name: &str, place: &Place, arguments: &Arguments, progress: &ProgressBar) -> Result<Site> {
+    progress.set_message(format!("{name}: registering {} workers", arguments.crowd));
+    let store = place::open(&place.fresh("crowded").await?).await?;
+    let lease = operation::populate(&store, arguments.crowd.max(FEW)).await?;
+    progress.set_message(format!("{name}: sending {} messages to others", arguments.crowd));
+    operation::messages_for_others(&store, arguments.crowd).await?;
+    Ok(Site { store, lease })
+}
+
+/// One operation with so many callers.
+struct Bench<'a> {
+    operation: Operation,
+    callers: &'a [Arc<Caller>],
+    floor: &'a [Arc<FloorCaller>],
+    crowd: &'a [Arc<Caller>],
+    length: Duration,
+}
+
+impl Bench<'_> {
+    async fn measure(&self, store: &str, report: &mut Report) -> Result<()> {
+        if self.operation.consumes() {
+            self.fill().await?;
+        }
+        let row = self.operation.floor().filter(|_| !self.floor.is_empty());
+        let crowd = self.operation.in_a_crowd().filter(|_| !self.crowd.is_empty());
+        // Not counted: connections and plans are made, caches get warm.
+        self.turn(self.length / 20, row, crowd.is_some()).await?;
+        let [mut own, mut raw, mut crowded] = [Measured::nothing()?, Measured::nothing()?, Measured::nothing()?];
+        for _ in 0..TURNS {
+            let turn = self.turn(self.length / TURNS, row, crowd.is_some()).await?;
+            for (sum, part) in [&mut own, &mut raw, &mut crowded].into_iter().zip(turn) {
+                sum.add(&part)?;
+            }
+        }
+        let callers = self.callers.len();
+        let floor = (raw.calls() > 0).then(|| raw.per_second());
+        report.add(Record::new(store, self.operation.name(), callers, &own, floor));
+        if let Some(name) = crowd {
+            report.add(Record::new(store, name, callers, &crowded, Some(own.per_second())));
+        }
+        Ok(())
+    }
+
+    /// The operation, its floor, and the operation in a crowd, one after the other.
+    async fn turn(&self, length: Duration, row: Option<Row>, in_a_crowd: bool) -> Result<[Measured; 3]> {
+        let operation = self.operation;
+        let call = move |caller| operation::call(caller, operation);
+        let raw = match row {
+            Some(row) => slice(self.floor, length, move |caller| floor::change(caller, row)).await?,
+            None => Measured::nothing()?,
+        };
+        let own = slice(self.callers, length, call).await?;
+        let crowded = match in_a_crowd {
+            true => slice(self.crowd, length, call).await?,
+            false => Measured::nothing()?,
+        };
+        Ok([own, raw, crowded])
+    }
+
+    /// Puts as many messages into the queues as can be sent in the time that is measured: receiving takes longer.
+    async fn fill(&self) -> Result<()> {
+        const PILOT: usize = 20;
+        let begun = Instant::now();
+        operation::fill(self.callers, PILOT).await?;
+        let each = PILOT as f64 * self.length.as_secs_f64() / begun.elapsed().as_secs_f64();
+        operation::fill(self.callers, each as usize).await
+    }
+}
