@@ -1,6 +1,7 @@
 //! The clauses of leadership.
 
 mod electing;
+mod invariants;
 mod leasing;
 mod model;
 
@@ -48,5 +49,8 @@ crate::case::clauses! {
     }
     "the rules of core, whatever comes in whatever order" [ManualClock] {
         leadership_m01_random_runs_answer_as_the_rules_say in model,
+    }
+    "what must hold of any answers" [ManualClock] {
+        leadership_i01_one_holder_per_term_and_terms_only_grow in invariants,
     }
 }

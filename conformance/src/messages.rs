@@ -1,6 +1,7 @@
 //! The clauses of messages.
 
 mod hints;
+mod invariants;
 mod model;
 mod receiving;
 mod sending;
@@ -69,5 +70,8 @@ crate::case::clauses! {
     }
     "the rules of core, whatever comes in whatever order" [ManualClock] {
         messages_m01_random_runs_answer_as_the_rules_say in model,
+    }
+    "what must hold of any answers" [ManualClock] {
+        messages_i01_no_message_twice_while_invisible_none_expired_none_of_others in invariants,
     }
 }

@@ -73,14 +73,21 @@ pub(crate) enum Mix {
     All,
 }
 
-/// A run of `1..=longest` steps.
+/// A run of `1..=longest` steps, most of them after everybody was registered.
 pub(crate) fn steps(mix: Mix, longest: usize) -> impl Strategy<Value = Vec<Step>> {
     let pass = prop_oneof![
-        2 => (0..LENGTHS.len()).prop_map(|length| Step::Pass(LENGTHS[length])),
+        1 => length().prop_map(|length| Step::Pass(LENGTHS[length])),
         5 => any::<bool>().prop_map(|before| Step::PassToEnd { before }),
     ];
-    let step = prop_oneof![2 => pass, 7 => deed(mix).prop_map(Step::Do)];
-    prop::collection::vec(step, 1..=longest)
+    let step = prop_oneof![2 => pass, 11 => deed(mix).prop_map(Step::Do)];
+    let everybody = everybody().map(Step::Do).collect::<Vec<_>>();
+    let first = prop_oneof![9 => Just(everybody), 1 => Just(Vec::new())];
+    (first, prop::collection::vec(step, 1..=longest)).prop_map(|(first, rest)| first.into_iter().chain(rest).collect())
+}
+
+/// The registration of every name.
+pub(crate) fn everybody() -> impl Iterator<Item = Deed> {
+    (0..NAMES.len()).map(|who| Deed::Register { who })
 }
 
 /// One deed of a mix.
@@ -94,15 +101,15 @@ pub(crate) fn deed(mix: Mix) -> BoxedStrategy<Deed> {
 }
 
 fn who() -> impl Strategy<Value = usize> {
-    0..NAMES.len()
+    prop_oneof![4 => Just(0), 2 => Just(1), 2 => Just(2), 1 => Just(3)]
 }
 
 fn recency() -> impl Strategy<Value = Recency> {
-    prop_oneof![8 => Just(0), 2 => Just(1), 1 => 2..6usize, 1 => Just(usize::MAX)]
+    prop_oneof![16 => Just(0), 3 => Just(1), 1 => 2..6usize, 1 => Just(usize::MAX)]
 }
 
 fn length() -> impl Strategy<Value = usize> {
-    0..LENGTHS.len()
+    prop_oneof![1 => Just(0), 2 => Just(1), 3 => Just(2), 3 => Just(3)]
 }
 
 fn limit() -> impl Strategy<Value = u32> {
@@ -110,18 +117,18 @@ fn limit() -> impl Strategy<Value = u32> {
 }
 
 fn of_workers() -> BoxedStrategy<Deed> {
-    let status = prop::sample::select(WorkerStatus::ALL.to_vec());
+    let status = prop_oneof![5 => Just(WorkerStatus::Alive), 4 => prop::sample::select(WorkerStatus::ALL.to_vec())];
     prop_oneof![
-        5 => who().prop_map(|who| Deed::Register { who }),
+        2 => who().prop_map(|who| Deed::Register { who }),
         3 => (who(), recency()).prop_map(|(who, recency)| Deed::Ping { who, recency }),
-        4 => (who(), prop::option::of(recency()), status)
+        3 => (who(), prop::option::of(recency()), status)
             .prop_map(|(who, recency, status)| Deed::SetStatus { who, recency, status }),
         2 => who().prop_map(|who| Deed::Get { who }),
         2 => (limit(), any::<bool>()).prop_map(|(limit, on)| Deed::List { limit, on }),
         1 => Just(Deed::Count),
-        2 => who().prop_map(|who| Deed::Delete { who }),
+        1 => who().prop_map(|who| Deed::Delete { who }),
         3 => (who(), limit(), any::<bool>()).prop_map(|(who, limit, on)| Deed::History { who, limit, on }),
-        3 => length().prop_map(|length| Deed::Refresh { length }),
+        2 => length().prop_map(|length| Deed::Refresh { length }),
     ]
     .boxed()
 }
@@ -279,6 +286,13 @@ impl Known {
             Answer::Messages(MA::ReceiveMessages(deliveries)) => {
                 self.receipts
                     .extend(deliveries.iter().map(|delivery| delivery.receipt.clone()));
+            }
+            // What was settled is the first to be forgotten, so that the latest receipts are live ones.
+            Answer::Messages(MA::AckMessage(()) | MA::NackMessage(())) => {
+                if let Operation::Messages(MO::AckMessage { receipt } | MO::NackMessage { receipt, .. }) = operation {
+                    self.receipts.retain(|known| known != receipt);
+                    self.receipts.insert(0, receipt.clone());
+                }
             }
             Answer::Messages(MA::PeekMessages(page)) => {
                 if let Operation::Messages(MO::PeekMessages { worker, .. }) = operation {

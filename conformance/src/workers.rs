@@ -1,6 +1,7 @@
 //! The clauses of workers.
 
 mod history;
+mod invariants;
 mod lists;
 mod model;
 mod refreshing;
@@ -75,5 +76,8 @@ crate::case::clauses! {
     }
     "the rules of core, whatever comes in whatever order" [ManualClock] {
         workers_m01_random_runs_answer_as_the_rules_say in model,
+    }
+    "what must hold of any answers" [ManualClock] {
+        workers_i01_incarnations_only_grow_and_nobody_is_listed_twice in invariants,
     }
 }
