@@ -1,0 +1,49 @@
+-- core::Messages::receive_messages, core::messages::Handling::claimed
+-- Answers a row per delivery, outcome 'ok' first in each; or one row with outcome 'unknown' or 'stale'. Whoever receives holds the
+-- worker's row, so that two receivers of one queue follow one another.
+CREATE PROCEDURE convoke_receive_messages(
+  IN p_name VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin,
+  IN p_incarnation BIGINT,
+  IN p_max INT,
+  IN p_visibility BIGINT,
+  IN p_token BINARY(16),
+  IN p_now BIGINT
+)
+SQL SECURITY INVOKER
+BEGIN
+  DECLARE v_incarnation BIGINT;
+  DECLARE v_last BIGINT;
+  DECLARE v_now BIGINT;
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION
+  BEGIN
+    ROLLBACK;
+    RESIGNAL;
+  END;
+  START TRANSACTION;
+  SELECT incarnation INTO v_incarnation FROM qtopology_worker WHERE name = p_name FOR UPDATE;
+  SET v_now = COALESCE(p_now, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)));
+  IF v_incarnation <=> p_incarnation THEN
+    UPDATE qtopology_worker
+      SET last_ping_us = v_now,
+        last_ping = CONVERT_TZ(TIMESTAMP'1970-01-01 00:00:00' + INTERVAL v_now MICROSECOND, '+00:00', @@GLOBAL.time_zone),
+        revision = revision + 1
+      WHERE name = p_name;
+    CALL convoke_find_due(p_name, p_max, v_now, v_last);
+    IF v_last IS NOT NULL THEN
+      UPDATE qtopology_message FORCE INDEX (ix_convoke_message_queue)
+        SET token = p_token, attempts = attempts + 1, visible_from_us = v_now + p_visibility
+        WHERE worker = p_name AND id <= v_last AND v_now < expires_us AND visible_from_us <= v_now
+        ORDER BY id LIMIT p_max;
+    END IF;
+  END IF;
+  COMMIT;
+  IF v_incarnation IS NULL THEN
+    SELECT 'unknown' AS outcome;
+  ELSEIF v_incarnation <> p_incarnation THEN
+    SELECT 'stale' AS outcome;
+  ELSEIF v_last IS NOT NULL THEN
+    SELECT 'ok' AS outcome, id, cmd, content, sent_us, expires_us, attempts, visible_from_us
+      FROM qtopology_message FORCE INDEX (ix_convoke_message_queue)
+      WHERE worker = p_name AND id <= v_last AND token = p_token ORDER BY id;
+  END IF;
+END

@@ -1,0 +1,51 @@
+//! The store: connections to one database, and a clock.
+
+use std::fmt;
+use std::sync::Arc;
+
+use convoke_core::{Clock, Result};
+use sqlx::mysql::MySqlRow;
+
+use crate::call::{self, Param};
+use crate::connection::Pool;
+use crate::hints::Waiting;
+use crate::server::Server;
+
+/// A handle to an installation in a database of MariaDB or MySQL. Cheap to clone; clones share their connections.
+///
+/// Opened by [`MysqlDriver`](crate::MysqlDriver).
+#[derive(Clone)]
+pub struct MysqlStore {
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) server: Arc<Server>,
+    pub(crate) database: Arc<str>,
+    pub(crate) clock: Clock,
+    pub(crate) waiting: Arc<Waiting>,
+}
+
+impl MysqlStore {
+    /// The time to pass to a procedure; none asks the server for its own.
+    pub(crate) fn now_param(&self) -> Param<'static> {
+        self.clock.override_now().into()
+    }
+
+    /// One call that may change something.
+    pub(crate) async fn write(&self, at: &'static str, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<MySqlRow>> {
+        call::write(&self.pool, sql, params).await.map_err(|error| error.at(at))
+    }
+
+    /// One call that changes nothing.
+    pub(crate) async fn read(&self, at: &'static str, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<MySqlRow>> {
+        call::read(&self.pool, sql, params).await.map_err(|error| error.at(at))
+    }
+}
+
+impl fmt::Debug for MysqlStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MysqlStore")
+            .field("server", &self.server.name())
+            .field("database", &self.database)
+            .field("clock", &self.clock)
+            .finish_non_exhaustive()
+    }
+}
