@@ -75,6 +75,11 @@ impl Ids {
     }
 
     fn pair(&mut self, reference: Id, backend: Id) -> bool {
+        // The reference counts places within each list, so two of its cursors may be one text; the backend's tell which.
+        if matches!(reference, Id::Cursor(_)) {
+            self.of_backend.insert(backend, reference);
+            return true;
+        }
         match (self.of_reference.get(&reference), self.of_backend.get(&backend)) {
             (Some(known), Some(_)) => *known == backend,
             (None, None) => {
@@ -82,8 +87,7 @@ impl Ids {
                 self.of_backend.insert(backend, reference);
                 true
             }
-            // The reference keeps a cursor for each place; a backend may give two names to one.
-            _ => matches!(reference, Id::Cursor(_)),
+            _ => false,
         }
     }
 }
