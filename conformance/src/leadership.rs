@@ -4,6 +4,7 @@ mod electing;
 mod invariants;
 mod leasing;
 mod model;
+mod races;
 
 crate::case::clauses! {
     leadership_suite:
@@ -52,5 +53,13 @@ crate::case::clauses! {
     }
     "what must hold of any answers" [ManualClock] {
         leadership_i01_one_holder_per_term_and_terms_only_grow in invariants,
+    }
+    "one operation is one atomic step, also beside others" [ManualClock Shared] {
+        leadership_r01_concurrent_operations_are_atomic in races,
+        leadership_r02_of_many_who_campaign_at_once_one_is_elected in races,
+        leadership_r03_a_lease_is_resigned_once_and_not_renewed_after_that in races,
+    }
+    "at most one live lease, ever, by the clock of the store" [Shared] {
+        leadership_r04_leases_never_overlap_by_the_clock_of_the_store in races,
     }
 }

@@ -3,6 +3,7 @@
 mod hints;
 mod invariants;
 mod model;
+mod races;
 mod receiving;
 mod sending;
 mod settling;
@@ -73,5 +74,11 @@ crate::case::clauses! {
     }
     "what must hold of any answers" [ManualClock] {
         messages_i01_no_message_twice_while_invisible_none_expired_none_of_others in invariants,
+    }
+    "one operation is one atomic step, also beside others" [ManualClock Shared] {
+        messages_r01_concurrent_operations_are_atomic in races,
+        messages_r02_two_receivers_handle_each_message_once in races,
+        messages_r03_each_message_is_taken_once in races,
+        messages_r04_receivers_that_crash_lose_nothing_and_settle_nothing_twice in races,
     }
 }

@@ -2,6 +2,7 @@
 
 mod data;
 mod model;
+mod races;
 
 crate::case::clauses! {
     operations_suite:
@@ -12,5 +13,8 @@ crate::case::clauses! {
     }
     "the rules of core, whatever comes in whatever order" [ManualClock] {
         operations_m01_random_runs_of_everything_answer_as_the_rules_say in model,
+    }
+    "one operation is one atomic step, also beside others" [ManualClock Shared] {
+        operations_r01_concurrent_operations_of_all_concerns_are_atomic in races,
     }
 }

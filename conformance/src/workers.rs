@@ -4,6 +4,7 @@ mod history;
 mod invariants;
 mod lists;
 mod model;
+mod races;
 mod refreshing;
 mod registering;
 mod status;
@@ -79,5 +80,10 @@ crate::case::clauses! {
     }
     "what must hold of any answers" [ManualClock] {
         workers_i01_incarnations_only_grow_and_nobody_is_listed_twice in invariants,
+    }
+    "one operation is one atomic step, also beside others" [ManualClock Shared] {
+        workers_r01_concurrent_operations_are_atomic in races,
+        workers_r02_many_who_register_the_same_names_make_no_doubles in races,
+        workers_r03_refreshing_by_all_at_once_reports_each_change_once in races,
     }
 }
