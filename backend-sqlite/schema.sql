@@ -20,6 +20,8 @@ CREATE TABLE convoke_message (
 
 CREATE INDEX convoke_message_expires ON convoke_message (expires);
 
+CREATE INDEX convoke_message_visible ON convoke_message (worker, visible_from, id);
+
 CREATE TABLE convoke_migration (
     version  INTEGER NOT NULL PRIMARY KEY,
     name     TEXT    NOT NULL,

@@ -61,5 +61,8 @@ CREATE TABLE convoke_message (
     PRIMARY KEY (worker, id)
 ) STRICT, WITHOUT ROWID;
 
+-- Finds what can be received without looking at what is hidden: what never was, in order, and what is not any more.
+CREATE INDEX convoke_message_visible ON convoke_message (worker, visible_from, id);
+
 -- Finds what nobody will ever receive.
 CREATE INDEX convoke_message_expires ON convoke_message (expires);

@@ -73,21 +73,17 @@ const PURGED: usize = 1_000;
 
 /// When the first message of the queue that does not expire before can be received; it may be in the past.
 pub(crate) fn next_deliverable(step: &Transaction<'_>, worker: &WorkerName) -> Result<Option<Timestamp>, Fault> {
-    let mut next: Option<Timestamp> = None;
+    let mut next = None;
     step.walk(
-        "SELECT visible_from, expires FROM convoke_message WHERE worker = ?1 ORDER BY id",
+        "SELECT visible_from, expires, attempts, token FROM convoke_message WHERE worker = ?1 ORDER BY visible_from",
         [worker.as_str()],
         |row| {
-            let (visible_from, expires) = (timestamp(row, 0)?, timestamp(row, 1)?);
-            let from = visible_from.max(step.now);
-            let handling = Handling {
-                visible_from,
-                ..Handling::default()
-            };
-            if handling.is_deliverable(expires, from) {
-                next = Some(next.map_or(visible_from, |next| next.min(visible_from)));
+            let handling = read_handling(row, 0)?;
+            let from = handling.visible_from.max(step.now);
+            if handling.is_deliverable(timestamp(row, 1)?, from) {
+                next = Some(handling.visible_from);
             }
-            Ok(next.is_none_or(|next| step.now < next))
+            Ok(next.is_none())
         },
     )?;
     Ok(next)
@@ -193,35 +189,59 @@ impl Found {
     }
 }
 
-/// Finds the oldest deliverable messages, and those on the way that can go.
+/// Finds the oldest deliverable messages, and those on the way that can go. What is hidden costs nothing: messages
+/// that never were are read in their order, and those that are not any more, which are few, all.
 fn look_through(step: &Transaction<'_>, worker: &WorkerName, max: Limit) -> Result<Found, Fault> {
-    let mut found = Found::default();
+    let (mut ready, mut gone) = (Vec::new(), Vec::new());
+    let mut visit = |row: &Row<'_>| {
+        let (id, handling, expires) = (message_id(row, 0)?, read_handling(row, 1)?, timestamp(row, 2)?);
+        if handling.is_deliverable(expires, step.now) {
+            ready.push((id, handling));
+        } else if handling.is_gone(expires, step.now) && gone.len() < PURGED {
+            gone.push(id);
+        }
+        Ok(ready.len())
+    };
+    let never_hidden = Timestamp::EPOCH.as_micros();
     step.walk(
-        "SELECT id, expires, visible_from, expires, attempts, token, sent, command, content FROM convoke_message
-         WHERE worker = ?1 ORDER BY id",
-        [worker.as_str()],
-        |row| {
-            let (expires, handling) = (timestamp(row, 1)?, read_handling(row, 2)?);
-            if handling.is_deliverable(expires, step.now) {
-                found.deliverable.push((read_message(row, worker)?, handling));
-            } else if handling.is_gone(expires, step.now) && found.gone.len() < PURGED {
-                found.gone.push(message_id(row, 0)?);
-            }
-            Ok(found.deliverable.len() < max.as_usize())
-        },
+        "SELECT id, visible_from, expires, attempts, token FROM convoke_message
+         WHERE worker = ?1 AND visible_from = ?2 ORDER BY id",
+        (worker.as_str(), never_hidden),
+        |row| Ok(visit(row)? < max.as_usize()),
     )?;
-    Ok(found)
+    step.walk(
+        "SELECT id, visible_from, expires, attempts, token FROM convoke_message
+         WHERE worker = ?1 AND visible_from > ?2 AND visible_from <= ?3",
+        (worker.as_str(), never_hidden, step.now.as_micros()),
+        |row| visit(row).map(|_| true),
+    )?;
+    ready.sort_unstable_by_key(|(id, _)| *id);
+    ready.truncate(max.as_usize());
+    let mut deliverable = Vec::with_capacity(ready.len());
+    for (id, handling) in ready {
+        deliverable.extend(message(step, worker, id)?.map(|message| (message, handling)));
+    }
+    Ok(Found { deliverable, gone })
+}
+
+/// A message itself.
+fn message(step: &Transaction<'_>, worker: &WorkerName, id: MessageId) -> Result<Option<Message>, Fault> {
+    step.first(
+        "SELECT id, expires, sent, command, content FROM convoke_message WHERE worker = ?1 AND id = ?2",
+        (worker.as_str(), stored(id.number())),
+        |row| read_message(row, worker),
+    )
 }
 
 fn peek(step: &Transaction<'_>, worker: &WorkerName, page: &Page) -> Result<Paged<QueuedMessage>, Fault> {
     let after = page.after.as_ref().map(Cursor::number).transpose()?;
     let mut items = Vec::new();
     step.walk(
-        "SELECT id, expires, visible_from, expires, attempts, token, sent, command, content FROM convoke_message
+        "SELECT id, expires, sent, command, content, visible_from, expires, attempts, token FROM convoke_message
          WHERE worker = ?1 AND id > ?2 ORDER BY id",
         (worker.as_str(), after.map_or(0, stored)),
         |row| {
-            let handling = read_handling(row, 2)?;
+            let handling = read_handling(row, 5)?;
             if !handling.is_gone(timestamp(row, 1)?, step.now) {
                 items.push(QueuedMessage {
                     message: read_message(row, worker)?,
@@ -285,16 +305,16 @@ fn read_handling(row: &Row<'_>, from: usize) -> Result<Handling, Fault> {
     })
 }
 
-/// Reads a message from a row of `id, expires, …, sent, command, content`.
+/// Reads a message from a row of `id, expires, sent, command, content`.
 fn read_message(row: &Row<'_>, worker: &WorkerName) -> Result<Message, Fault> {
     let text = |column| row.get_ref(column)?.as_str().map_err(rusqlite::Error::from);
-    let command = Command::new(text(7)?);
+    let command = Command::new(text(3)?);
     Ok(Message {
         id: message_id(row, 0)?,
         worker: worker.clone(),
         command: command.map_err(|_| corrupt("the file holds a command that breaks the rules of names"))?,
-        content: Payload::from_store(text(8)?)?,
-        sent: timestamp(row, 6)?,
+        content: Payload::from_store(text(4)?)?,
+        sent: timestamp(row, 2)?,
         expires: timestamp(row, 1)?,
     })
 }

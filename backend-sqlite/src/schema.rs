@@ -62,7 +62,8 @@ pub(crate) fn set_up(connection: &Connection) -> Result<(), Fault> {
 
 /// Compares the file with what this program needs. Creates and changes nothing.
 pub(crate) fn check(settings: &Settings) -> Result<SchemaStatus, Fault> {
-    if !settings.path.exists() {
+    let there = std::fs::metadata(&settings.path);
+    if there.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
         return Ok(status(&[]));
     }
     let found = match Opened::new(settings, Access::Read) {

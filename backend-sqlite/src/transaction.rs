@@ -83,14 +83,17 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
-    /// The next number of a counter.
+    /// The next number of a counter. Two statements, because one with RETURNING takes twice as long as both.
     pub(crate) fn next(&self, counter: &'static str) -> Result<u64, Fault> {
-        let next = self.first(
-            "UPDATE convoke_counter SET value = value + 1 WHERE name = ?1 RETURNING value",
-            [counter],
-            |row| number(row, 0),
+        let latest = self.first("SELECT value FROM convoke_counter WHERE name = ?1", [counter], |row| {
+            number(row, 0)
+        })?;
+        let next = 1 + latest.ok_or_else(|| corrupt("a counter is missing; restore the file from a copy"))?;
+        self.execute(
+            "UPDATE convoke_counter SET value = ?2 WHERE name = ?1",
+            (counter, stored(next)),
         )?;
-        next.ok_or_else(|| corrupt("a counter is missing; restore the file from a copy").into())
+        Ok(next)
     }
 }
 

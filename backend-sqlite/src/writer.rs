@@ -25,6 +25,9 @@ use crate::transaction::Transaction;
 
 /// How many operations share a commit at most.
 const BATCH: usize = 256;
+/// How long a commit waits at most for those whom the one before answered: they are likely to come again. Without it
+/// the first of them would be committed alone while the others wait for the disk. Nobody who is alone waits.
+const GATHERING: Duration = Duration::from_micros(100);
 /// How long dropping a handle waits at most for the thread to finish and close the file.
 const CLOSING: Duration = Duration::from_secs(1);
 
@@ -48,6 +51,7 @@ impl Writer {
             queue,
             bell,
             opened: None,
+            answered: 0,
         };
         thread::Builder::new()
             .name("convoke-sqlite-writer".to_owned())
@@ -73,7 +77,10 @@ impl Writer {
             outcome: None,
             reply,
         };
-        self.queue.accept(Box::new(call), Instant::now() + self.busy_timeout);
+        if !self.queue.accept(Box::new(call), Instant::now() + self.busy_timeout) {
+            let what = "the writer of this handle ended by a fault of this program; open the store again";
+            return Err(Error::new(ErrorKind::Internal, what));
+        }
         match tokio::time::timeout(self.patience, answer).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(Error::new(
@@ -108,7 +115,8 @@ struct Queue {
 #[derive(Default)]
 struct State {
     jobs: VecDeque<Queued>,
-    idle: bool,
+    /// How many jobs the thread sleeps for; none when it is awake.
+    wanted: Option<usize>,
     closed: bool,
     ended: bool,
 }
@@ -120,17 +128,18 @@ struct Queued {
 }
 
 impl Queue {
-    fn accept(&self, job: Box<dyn Job>, deadline: Instant) {
+    /// Whether the job will be run.
+    fn accept(&self, job: Box<dyn Job>, deadline: Instant) -> bool {
         let mut state = self.state.lock();
         if state.ended {
-            // Dropping the job tells its caller.
-            return;
+            return false;
         }
         state.jobs.push_back(Queued { job, deadline });
-        if state.idle {
-            state.idle = false;
+        if state.wanted.is_some_and(|wanted| state.jobs.len() >= wanted) {
+            state.wanted = None;
             self.changed.notify_all();
         }
+        true
     }
 
     /// Waits for work. False when there will be none any more.
@@ -140,11 +149,24 @@ impl Queue {
             if state.closed {
                 return false;
             }
-            state.idle = true;
+            state.wanted = Some(1);
             self.changed.wait(&mut state);
         }
-        state.idle = false;
+        state.wanted = None;
         true
+    }
+
+    /// Waits until as many jobs are there, or for so long.
+    fn gather(&self, wanted: usize, at_most: Duration) {
+        let mut state = self.state.lock();
+        let deadline = Instant::now() + at_most;
+        while state.jobs.len() < wanted && !state.closed {
+            state.wanted = Some(wanted);
+            if self.changed.wait_until(&mut state, deadline).timed_out() {
+                break;
+            }
+        }
+        state.wanted = None;
     }
 
     fn take(&self, at_most: usize) -> Vec<Box<dyn Job>> {
@@ -219,6 +241,8 @@ struct Thread {
     queue: Arc<Queue>,
     bell: Arc<Bell>,
     opened: Option<Opened>,
+    /// How many callers the last commit answered.
+    answered: usize,
 }
 
 impl Thread {
@@ -238,6 +262,7 @@ impl Thread {
     fn serve(&mut self) {
         let mut pause = Pause::default();
         while self.queue.has_work() {
+            self.queue.gather(self.answered, GATHERING);
             match self.begin() {
                 Ok(Begun::Yes) => {
                     pause = Pause::default();
@@ -295,6 +320,7 @@ impl Thread {
         } else {
             self.bell.ring(&hints);
         }
+        self.answered = jobs.len();
         answer(jobs, &committed);
     }
 }

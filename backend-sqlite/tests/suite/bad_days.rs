@@ -213,33 +213,34 @@ async fn fill(url: &str) {
         content: content.clone(),
         ..message("a", &format!("go {number}"))
     };
-    let mut taken = 0;
+    let mut taken = Vec::new();
     let error = loop {
-        match store.send_message(&sent(taken)).await {
-            Ok(_) => taken += 1,
+        match store.send_message(&sent(taken.len())).await {
+            Ok(id) => taken.push(id),
             Err(error) => break error,
         }
-        assert!(taken < 100, "the limit does not bite");
+        assert!(taken.len() < 100, "the limit does not bite");
     };
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
     assert!(error.to_string().contains("repeat the call"), "{error}");
-    let together = futures_of(&store, (0..20).map(|number| sent(100 + number))).await;
-    assert!(
-        together
-            .iter()
-            .all(|answer| answer.as_ref().is_err_and(|error| error.is_retryable()))
-    );
+    // Closing the file moves its log into it, which makes a little room again: the first of these may fit.
+    let together = all_at_once(&store, (0..40).map(|number| sent(100 + number))).await;
+    assert!(together.iter().any(Result::is_err), "the limit does not bite");
+    for answer in together {
+        match answer {
+            Ok(id) => taken.push(id),
+            Err(error) => assert!(error.is_retryable(), "{error:?}"),
+        }
+    }
     limit(None);
     let delivered = store.take_messages(&me, convoke_core::Limit::MAX).await.unwrap();
-    let commands: Vec<_> = delivered.iter().map(|message| message.command.to_string()).collect();
-    assert_eq!(
-        commands,
-        (0..taken).map(|number| format!("go {number}")).collect::<Vec<_>>()
-    );
+    let delivered: Vec<_> = delivered.iter().map(|message| message.id).collect();
+    taken.sort_unstable();
+    assert_eq!(delivered, taken, "what was answered is there, and nothing else");
     store.send_message(&sent(0)).await.unwrap();
 }
 
-async fn futures_of(
+async fn all_at_once(
     store: &std::sync::Arc<dyn convoke_core::Store>,
     messages: impl Iterator<Item = convoke_core::NewMessage>,
 ) -> Vec<convoke_core::Result<convoke_core::MessageId>> {

@@ -106,7 +106,6 @@ async fn what_was_accepted_is_finished_though_the_last_handle_is_dropped() {
         }
     }
     let free = std::thread::spawn(move || {
-        assert!(std::fs::exists(format!("/proc/self/task")).unwrap());
         lock.execute_batch("COMMIT").unwrap();
     });
     drop(store);

@@ -32,10 +32,8 @@ async fn a_receiver_is_woken_by_whoever_shares_only_the_file() {
     let place = Place::new();
     let receiver = place.open().await;
     register(&receiver, "a").await;
-    let url = place.url().replace("jobs.db", "./jobs.db");
     let link = place.file().with_file_name("link");
     std::os::unix::fs::symlink(place.file().parent().unwrap(), &link).unwrap();
-    assert!(url.contains("/./"));
     let options = convoke_core::OpenOptions::new(&format!("sqlite://{}/jobs.db", link.display())).unwrap();
     let sender = open(&options).await.unwrap();
     let (worker, message) = (name("a"), message("a", "go"));

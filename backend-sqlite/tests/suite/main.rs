@@ -1,5 +1,7 @@
 //! What SQLite adds to the contract, and the contract itself.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests are tests, which clippy does not see.
+
 mod bad_days;
 mod child;
 mod commits;

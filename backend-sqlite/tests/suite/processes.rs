@@ -131,19 +131,15 @@ fn what_was_acknowledged_survives_kill_9_and_what_was_cut_off_is_whole_or_not_th
 
 async fn send_for_ever(url: &str) {
     let store = open(&OpenOptions::new(url).unwrap()).await.unwrap();
-    let senders: Vec<_> = (0..16)
-        .map(|_| {
-            let store = Arc::clone(&store);
-            tokio::spawn(async move {
-                loop {
-                    child::say(store.send_message(&message("a", "go")).await.unwrap());
-                }
-            })
-        })
-        .collect();
-    for sender in senders {
-        sender.await.unwrap();
+    for _ in 0..16 {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            loop {
+                child::say(store.send_message(&message("a", "go")).await.unwrap());
+            }
+        });
     }
+    std::future::pending().await
 }
 
 async fn stored_ids(place: &Place) -> BTreeSet<u64> {
