@@ -11,7 +11,7 @@ use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use convoke::Ttl;
+use convoke::{Ttl, error};
 use rustix::process::{Pid, Signal, getpid, kill_process};
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -64,7 +64,7 @@ struct TermSummary {
 /// Runs the demo. Leaves no process and no file behind, also when it fails or is interrupted.
 pub(crate) async fn run(args: DemoArgs, output: Output) -> Result<ExitCode> {
     if args.ttl.as_duration() > LONGEST {
-        bail!("--ttl has to be 100ms to 4s, so that the demo ends within 30 s");
+        return Err(error::invalid("--ttl has to be 100ms to 4s, so that the demo ends within 30 s").into());
     }
     let mut interrupts = [
         signal(SignalKind::interrupt())?,

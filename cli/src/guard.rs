@@ -12,7 +12,9 @@
 //!   between its election and this point finds that it is too late.
 //! - **It does not run on.** Without a later deadline the guard sends TERM a while before the deadline, and KILL a
 //!   margin before it. The margin is for the kernel to end the processes and for clocks that run at different speeds.
-//!   Stopping `convoke lead` (SIGSTOP), or cutting it off from its store, is just that: no later deadline.
+//!   Stopping `convoke lead` (SIGSTOP), or cutting it off from its store, is just that: no later deadline. Once the
+//!   command is gone the guard lets a stopped `convoke lead` go on: it finds its lease lost, and does not hold a lock
+//!   of the store while it is stopped.
 //! - **`convoke lead` killed**: the socket to the guard ends, and the guard ends the command at once. Nobody resigns.
 //! - **The guard killed**: the kernel kills the command, which asked for that before it was one (`exec-bound`).
 //!   `convoke lead` adopts what the command had started, as a subreaper, and kills it before it resigns.
@@ -46,8 +48,8 @@ use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitOptions, getpid, kill_process, kill_process_group, pidfd_open, set_child_subreaper,
-    setsid, wait,
+    Pid, PidfdFlags, Signal, WaitOptions, getpid, getppid, kill_process, kill_process_group, pidfd_open,
+    set_child_subreaper, setsid, wait,
 };
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
@@ -119,6 +121,8 @@ pub(crate) fn run(args: GuardArgs) -> Result<ExitCode> {
         deadline: None,
         stopped: None,
         kill_now: false,
+        ran_out: false,
+        parent: getppid(),
         command: None,
     };
     watch.keep()?;
@@ -146,6 +150,10 @@ struct Watch {
     /// When the command was told to stop, and how long it was given.
     stopped: Option<(Boottime, Duration)>,
     kill_now: bool,
+    /// The command was told to stop for want of a later deadline.
+    ran_out: bool,
+    /// `convoke lead`.
+    parent: Option<Pid>,
     command: Option<Running>,
 }
 
@@ -164,6 +172,9 @@ impl Watch {
             if let Some(status) = self.collect()? {
                 self.clear_away()?;
                 self.tell(Report::Ended(status));
+                if self.ran_out {
+                    self.wake_parent();
+                }
                 return Ok(());
             }
             self.act()?;
@@ -263,6 +274,7 @@ impl Watch {
             family::kill_descendants(getpid(), &HashSet::new()).context("cannot read /proc")?;
         } else if self.stopped.is_none() && self.warn_at(deadline) <= now {
             self.stop(Duration::from_micros(self.args.warning));
+            self.ran_out = true;
             self.tell(Report::RunningOut);
         }
         Ok(())
@@ -331,6 +343,19 @@ impl Watch {
         match poll(&mut watched, Some(&longest)) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(error) => Err(error).context("cannot wait"),
+        }
+    }
+
+    /// Lets a stopped `convoke lead` go on, now that its command is gone.
+    ///
+    /// It may have been stopped inside a transaction: on SQLite nobody else could write, hence lead, until it goes on.
+    fn wake_parent(&self) {
+        if let Some(parent) = self.parent
+            && getppid() == self.parent
+            && family::is_stopped(parent)
+        {
+            // Fails when it is gone after all.
+            let _ = kill_process(parent, Signal::CONT);
         }
     }
 

@@ -135,7 +135,8 @@ impl Contender {
                 let deadline = asked.plus(self.timing.ttl.as_duration());
                 Ok(match term::lead(self, lease, deadline).await? {
                     Ending::Done(status) => Next::End(status.map(crate::guard::Status::code)),
-                    Ending::Again => Next::CampaignIn(back_off.pause()),
+                    // Whatever went wrong went wrong here: all others get to ask first.
+                    Ending::Again => Next::CampaignIn(self.timing.campaign_every * 2),
                 })
             }
             Ok(Candidacy::Deferred(why)) => {

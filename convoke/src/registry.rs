@@ -93,6 +93,10 @@ impl Registry {
         insert(&mut drivers, Arc::new(convoke_backend_memory::MemoryDriver));
         #[cfg(feature = "sqlite")]
         insert(&mut drivers, Arc::new(convoke_backend_sqlite::SqliteDriver));
+        #[cfg(feature = "mysql")]
+        insert(&mut drivers, Arc::new(convoke_backend_mysql::MysqlDriver));
+        #[cfg(feature = "redis")]
+        insert(&mut drivers, Arc::new(convoke_backend_redis::RedisDriver));
         Self {
             drivers: RwLock::new(drivers),
         }

@@ -11,6 +11,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_se
 struct Process {
     pid: Pid,
     parent: i32,
+    state: char,
     /// When it was started, in ticks since boot. Tells it from a later process that got the same id.
     started: u64,
 }
@@ -50,6 +51,11 @@ pub(crate) fn children(of: Pid) -> io::Result<HashSet<i32>> {
         .collect())
 }
 
+/// Whether a process is stopped, as by SIGSTOP.
+pub(crate) fn is_stopped(pid: Pid) -> bool {
+    process(pid.as_raw_nonzero().get()).is_some_and(|process| process.state == 'T')
+}
+
 fn descendants(root: Pid, spared: &HashSet<i32>) -> io::Result<Vec<Process>> {
     let mut by_parent: HashMap<i32, Vec<Process>> = HashMap::new();
     for process in processes()? {
@@ -85,6 +91,7 @@ fn process(pid: i32) -> Option<Process> {
         .collect();
     Some(Process {
         pid: Pid::from_raw(pid)?,
+        state: fields.first()?.chars().next()?,
         parent: fields.get(1)?.parse().ok()?,
         started: fields.get(19)?.parse().ok()?,
     })

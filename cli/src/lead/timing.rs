@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
-use convoke::Ttl;
+use convoke::{Result, Ttl, error};
 
 /// The shortest lease that can be kept: below, a busy host would lose it all the time.
 const SHORTEST: Duration = Duration::from_millis(100);
@@ -31,11 +30,12 @@ impl Timing {
     /// given up for dead when nothing is heard of it for 30 s.
     ///
     /// # Errors
-    /// When the ttl is shorter than 100 ms.
+    /// InvalidArgument when the ttl is shorter than 100 ms.
     pub(crate) fn new(ttl: Ttl, grace: Duration) -> Result<Self> {
         let length = ttl.as_duration();
         if length < SHORTEST {
-            bail!("--ttl has to be 100ms or more: a shorter lease would be lost whenever the host is busy");
+            let why = "--ttl has to be 100ms or more: a shorter lease would be lost whenever the host is busy";
+            return Err(error::invalid(why));
         }
         Ok(Self {
             ttl,

@@ -1,0 +1,71 @@
+//! `convoke demo`.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::world::{processes_with, signal_to, until};
+
+fn demo(directory: &std::path::Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_convoke"));
+    command
+        .args(["demo", "--ttl", "300ms"])
+        .env("TMPDIR", directory)
+        .stdin(Stdio::null());
+    command
+}
+
+fn nothing_is_left(directory: &std::path::Path) {
+    assert_eq!(std::fs::read_dir(directory).unwrap().count(), 0);
+    let mark = directory.display().to_string();
+    until("no process is left", || processes_with(&mark).is_empty().then_some(()));
+}
+
+#[test]
+fn the_demo_shows_who_takes_over_and_leaves_nothing_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let began = Instant::now();
+    let output = demo(directory.path()).output().unwrap();
+    assert!(began.elapsed() < Duration::from_secs(30));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}");
+    assert_eq!(text.matches("SIGKILL to ").count(), 2, "{text}");
+    assert_eq!(text.matches(" took over after ").count(), 2, "{text}");
+    assert!(text.contains("Never two commands at once"), "{text}");
+    nothing_is_left(directory.path());
+}
+
+#[test]
+fn the_demo_answers_in_json() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = demo(directory.path()).arg("--json").output().unwrap();
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary["overlaps"], 0);
+    let terms = summary["terms"].as_array().unwrap();
+    assert_eq!(terms.len(), 3);
+    assert!(terms[0]["next_after_ms"].as_u64().unwrap() < 1_300, "{summary}");
+    nothing_is_left(directory.path());
+}
+
+#[test]
+fn an_interrupted_demo_leaves_nothing_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut process = demo(directory.path()).stdout(Stdio::null()).spawn().unwrap();
+    let mark = directory.path().display().to_string();
+    until("a command runs", || (processes_with(&mark).len() >= 5).then_some(()));
+    signal_to(i32::try_from(process.id()).unwrap(), Signal::INT);
+    assert_eq!(process.wait().unwrap().code(), Some(130));
+    nothing_is_left(directory.path());
+}
+
+#[test]
+fn a_killed_demo_leaves_no_process_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut process = demo(directory.path()).stdout(Stdio::null()).spawn().unwrap();
+    let mark = directory.path().display().to_string();
+    until("a command runs", || (processes_with(&mark).len() >= 5).then_some(()));
+    process.kill().unwrap();
+    process.wait().unwrap();
+    until("no process is left", || processes_with(&mark).is_empty().then_some(()));
+}

@@ -1,0 +1,191 @@
+//! What an operator does: look and act.
+
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+#[test]
+fn a_worker_is_registered_looked_at_and_deleted() {
+    let world = World::on_sqlite();
+    assert_eq!(
+        world.says(&["worker", "register", "a"]),
+        "a is registered, incarnation 1"
+    );
+    world.says(&["worker", "ping", "a", "--incarnation", "1"]);
+    assert_eq!(world.json(&["worker", "get", "a"])["status"], "alive");
+    assert_eq!(
+        world.json(&["worker", "count"]),
+        json!({ "normal": 1, "candidate": 0, "leader": 0 })
+    );
+    assert_eq!(world.fails(&["worker", "delete", "a"]).0, 4);
+    world.says(&["worker", "status", "a", "unloaded"]);
+    world.says(&["worker", "delete", "a"]);
+    assert_eq!(world.fails(&["worker", "get", "a"]).0, 3);
+    let history = world.json(&["worker", "history", "a"]);
+    assert_eq!(history["items"][0]["status"], "unloaded");
+}
+
+#[test]
+fn a_list_goes_on_where_the_page_before_ended() {
+    let world = World::on_sqlite();
+    for name in ["a", "b", "c"] {
+        world.says(&["worker", "register", name]);
+    }
+    let page = world.says(&["worker", "list", "--limit", "2"]);
+    assert!(
+        page.contains("name") && page.contains(" b ") && !page.contains(" c "),
+        "{page}"
+    );
+    assert!(page.ends_with("more: --after \"b\""), "{page}");
+    let rest = world.json(&["worker", "list", "--limit", "2", "--after", "b"]);
+    assert_eq!(rest["items"].as_array().unwrap().len(), 1);
+    assert_eq!(rest["next"], Value::Null);
+}
+
+#[test]
+fn a_silent_worker_is_marked_dead() {
+    let world = World::on_sqlite();
+    world.says(&["worker", "register", "a"]);
+    assert_eq!(world.says(&["worker", "refresh"]), "nothing was over");
+    assert_eq!(world.says(&["worker", "refresh", "--silent-for", "1ms"]), "a is dead");
+}
+
+#[test]
+fn a_script_campaigns_renews_and_resigns() {
+    let world = World::on_sqlite();
+    assert_eq!(world.says(&["leader", "show"]), "nobody leads");
+    world.says(&["worker", "register", "a"]);
+    world.says(&["worker", "register", "b"]);
+    let a = ["a", "--incarnation", "1"];
+    let elected = world.json(&[&["leader", "campaign"][..], &a].concat());
+    assert_eq!(elected["elected"]["term"], 1);
+    world.says(&[&["leader", "renew"][..], &a, &["--term", "1", "--ttl", "1m"]].concat());
+    let deferred = world.says(&["leader", "campaign", "b", "--incarnation", "2"]);
+    assert!(deferred.starts_with("not elected: a leads in term 1"), "{deferred}");
+    assert_eq!(world.says(&["leader", "check-term", "1"]), "term 1 leads");
+    assert!(world.says(&["leader", "show"]).contains(" a "));
+    assert_eq!(
+        world.says(&[&["leader", "resign"][..], &a, &["--term", "1"]].concat()),
+        "resigned"
+    );
+    assert_eq!(world.fails(&["leader", "check-term", "1"]).0, 5);
+    assert_eq!(
+        world
+            .fails(&[&["leader", "renew"][..], &a, &["--term", "1"]].concat())
+            .0,
+        5
+    );
+}
+
+#[test]
+fn a_message_is_sent_looked_at_received_and_settled() {
+    let world = World::on_sqlite();
+    world.says(&["worker", "register", "a"]);
+    assert_eq!(
+        world.json(&["message", "send", "a", "start", r#"{"n": 1.10}"#]),
+        json!({ "id": 1 })
+    );
+    let queue = world.says(&["message", "peek", "a", "--json"]);
+    assert!(queue.contains(r#"{"n": 1.10}"#), "{queue}");
+    let received = world.json(&["message", "receive", "a", "--max", "10"]);
+    let receipt = received[0]["receipt"].to_string();
+    world.says(&["message", "extend", &receipt, "--visibility", "1m"]);
+    world.says(&["message", "nack", &receipt]);
+    assert_eq!(world.fails(&["message", "ack", &receipt]).0, 5);
+
+    let table = world.says(&["message", "receive", "a"]);
+    let receipt = table.split_whitespace().last().unwrap().to_owned();
+    assert_eq!(world.says(&["message", "ack", &receipt]), "acknowledged");
+    world.says(&["message", "send", "a", "stop"]);
+    assert_eq!(
+        world.json(&["message", "take", "a", "--incarnation", "1"])[0]["command"],
+        "stop"
+    );
+    assert_eq!(world.json(&["message", "peek", "a"])["items"], json!([]));
+}
+
+#[test]
+fn only_the_leader_sends_under_a_term() {
+    let world = World::on_sqlite();
+    world.says(&["worker", "register", "a"]);
+    assert_eq!(world.fails(&["message", "send", "a", "start", "--term", "1"]).0, 5);
+    world.says(&["leader", "campaign", "a", "--incarnation", "1"]);
+    world.says(&["message", "send", "a", "start", "--term", "1"]);
+}
+
+#[test]
+fn any_operation_runs_as_data() {
+    let world = World::on_sqlite();
+    let operation = r#"{"workers":{"register_worker":{"name":"a"}}}"#;
+    let answer = world.says(&["operation", "run", operation]);
+    assert_eq!(
+        answer,
+        r#"{"workers":{"register_worker":{"worker":"a","incarnation":1}}}"#
+    );
+    let (code, why) = world.fails(&["operation", "run", r#"{"workers":{"fire":{}}}"#]);
+    assert!(code == 2 && why.contains("get_worker"), "{why}");
+}
+
+#[test]
+fn an_installation_is_set_up_checked_cleared_and_reset() {
+    let world = World::on_sqlite();
+    let (code, text) = {
+        let output = world.output(&["check"]);
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert!(code == Some(8) && text.contains("run `convoke migrate`"), "{text}");
+    assert!(!world.json(&["migrate"])["applied"].as_array().unwrap().is_empty());
+    assert_eq!(world.says(&["migrate"]), "the schema is current");
+    assert!(world.says(&["check"]).contains("current"));
+    assert_eq!(world.json(&["properties"])["backend"], "sqlite");
+
+    world.says(&["worker", "register", "a"]);
+    let (code, why) = world.fails(&["clear"]);
+    assert!(code == 2 && why.contains("--yes"), "{why}");
+    world.says(&["clear", "--yes"]);
+    assert_eq!(world.json(&["worker", "list"])["items"], json!([]));
+    assert_eq!(world.json(&["worker", "register", "a"])["incarnation"], 2);
+    world.says(&["reset", "--yes"]);
+    assert_eq!(world.json(&["worker", "register", "a"])["incarnation"], 1);
+}
+
+#[test]
+fn the_doctor_says_what_to_do() {
+    let world = World::on_sqlite();
+    let output = world.output(&["doctor"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.code() == Some(1) && text.contains("run `convoke migrate`"),
+        "{text}"
+    );
+    world.says(&["worker", "register", "a"]);
+    world.says(&["worker", "status", "a", "dead"]);
+    let text = world.says(&["doctor"]);
+    for expected in [
+        "full: what was acknowledged survives",
+        "nobody leads",
+        "dead: a",
+        "convoke worker delete",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    let findings = world.json(&["doctor"]);
+    assert!(
+        findings
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|finding| finding["state"] != "problem"),
+        "{findings}"
+    );
+}
+
+#[test]
+fn completions_are_printed_for_the_shells() {
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(
+            World::on_sqlite().says(&["completions", shell]).contains("convoke"),
+            "{shell}"
+        );
+    }
+}

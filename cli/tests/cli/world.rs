@@ -1,0 +1,275 @@
+//! Stores to run on, contenders to kill, and the time stamps that their commands wrote.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::time::{ClockId, clock_gettime};
+use tempfile::TempDir;
+
+/// How long a test waits for what has to come soon. Only reached when it fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A fresh installation in a store, and a directory for files.
+pub(crate) struct World {
+    pub(crate) url: String,
+    directory: TempDir,
+}
+
+static FRESH: AtomicU32 = AtomicU32::new(0);
+
+/// A name that no other test, process or run uses.
+fn fresh_name() -> String {
+    let number = FRESH.fetch_add(1, Ordering::Relaxed);
+    format!("cli_{}_{}_{number}", std::process::id(), now() % 1_000_000_000)
+}
+
+impl World {
+    pub(crate) fn on_sqlite() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", directory.path().join("store.db").display());
+        Self { url, directory }
+    }
+
+    /// `convoke` with arguments, on this store.
+    pub(crate) fn convoke(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_convoke"));
+        command
+            .args(arguments)
+            .env("CONVOKE_STORE", &self.url)
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn output(&self, arguments: &[&str]) -> Output {
+        self.convoke(arguments).output().unwrap()
+    }
+
+    /// What it prints; it has to succeed.
+    pub(crate) fn says(&self, arguments: &[&str]) -> String {
+        let output = self.output(arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
+    /// What it prints with --json; it has to succeed.
+    pub(crate) fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        let text = self.says(&[arguments, &["--json"]].concat());
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    /// Its exit code and what it says on standard error.
+    pub(crate) fn fails(&self, arguments: &[&str]) -> (i32, String) {
+        let output = self.output(arguments);
+        assert!(!output.status.success(), "{arguments:?}: {output:?}");
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Starts `convoke lead` as `name`. With `@stamp` as its command it writes time stamps.
+    pub(crate) fn lead(&self, name: &str, ttl: Duration, command: &[&str]) -> Lead {
+        self.lead_with(name, ttl, &[], command)
+    }
+
+    pub(crate) fn lead_with(&self, name: &str, ttl: Duration, options: &[&str], command: &[&str]) -> Lead {
+        let stamps = self.file("stamps").display().to_string();
+        let stamp = [env!("CARGO_BIN_EXE_convoke"), "tick", &stamps, "--every", "2ms"];
+        let command = if command == ["@stamp"] { &stamp[..] } else { command };
+        let ttl = format!("{}ms", ttl.as_millis());
+        let mut convoke = self.convoke(&["lead", "--as", name, "--ttl", &ttl]);
+        convoke.args(options).arg("--").args(command);
+        Lead::start(name, convoke)
+    }
+
+    /// What the commands wrote.
+    pub(crate) fn runs(&self) -> Runs {
+        Runs::read(&self.file("stamps"))
+    }
+
+    /// Waits until a command of a term after `term` runs, and answers its run.
+    pub(crate) fn run_behind(&self, term: u64) -> Run {
+        until("a command of a later term runs", || {
+            self.runs().0.into_values().find(|run| run.term > term)
+        })
+    }
+}
+
+/// A running `convoke lead`. Killed when dropped; its guard then ends its command.
+pub(crate) struct Lead {
+    pub(crate) name: String,
+    process: Child,
+    said: Arc<Mutex<Vec<String>>>,
+}
+
+impl Lead {
+    fn start(name: &str, mut convoke: Command) -> Self {
+        let mut process = convoke.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let (lines, into) = (BufReader::new(process.stderr.take().unwrap()).lines(), said.clone());
+        std::thread::spawn(move || {
+            lines
+                .map_while(Result::ok)
+                .for_each(|line| into.lock().unwrap().push(line))
+        });
+        Self {
+            name: name.to_owned(),
+            process,
+            said,
+        }
+    }
+
+    pub(crate) fn pid(&self) -> i32 {
+        i32::try_from(self.process.id()).unwrap()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        signal_to(self.pid(), signal);
+    }
+
+    /// Waits until it says this.
+    pub(crate) fn wait_until_it_says(&self, what: &str) {
+        until(&format!("{} says {what:?}", self.name), || {
+            self.has_said(what).then_some(())
+        });
+    }
+
+    pub(crate) fn has_said(&self, what: &str) -> bool {
+        self.said.lock().unwrap().iter().any(|line| line.contains(what))
+    }
+
+    pub(crate) fn said(&self) -> Vec<String> {
+        self.said.lock().unwrap().clone()
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) fn end(&mut self) -> ExitStatus {
+        until(&format!("{} ends", self.name), || self.process.try_wait().unwrap())
+    }
+
+    /// Its guard.
+    pub(crate) fn guard(&self) -> i32 {
+        until("there is a guard", || {
+            children(self.pid())
+                .into_iter()
+                .find(|child| command_line(*child).contains(" guard "))
+        })
+    }
+}
+
+impl Drop for Lead {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// One run of a command, in nanoseconds since boot.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    pub(crate) term: u64,
+    pub(crate) leader: String,
+    pub(crate) first: u64,
+    pub(crate) last: u64,
+}
+
+/// All runs by their term.
+#[derive(Clone, Debug)]
+pub(crate) struct Runs(pub(crate) BTreeMap<u64, Run>);
+
+impl Runs {
+    fn read(path: &Path) -> Self {
+        let mut runs = BTreeMap::new();
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        // The last line may be half written.
+        let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
+        for line in whole.lines() {
+            let [term, leader, at] = line.split(' ').collect::<Vec<_>>()[..] else {
+                panic!("{line:?}")
+            };
+            let (term, at) = (term.parse().unwrap(), at.parse().unwrap());
+            let run = runs.entry(term).or_insert(Run {
+                term,
+                leader: leader.to_owned(),
+                first: at,
+                last: at,
+            });
+            assert_eq!(run.leader, leader, "two leaders in term {term}");
+            (run.first, run.last) = (run.first.min(at), run.last.max(at));
+        }
+        Self(runs)
+    }
+
+    /// Fails if a command of one term ran before the last time stamp of the term before.
+    pub(crate) fn assert_never_two_at_once(&self) {
+        for (before, after) in self.0.values().zip(self.0.values().skip(1)) {
+            assert!(before.last < after.first, "two at once: {before:?} {after:?}");
+        }
+    }
+}
+
+/// Nanoseconds since boot, as the time stamps are.
+pub(crate) fn now() -> u64 {
+    let now = clock_gettime(ClockId::Boottime);
+    u64::try_from(now.tv_sec * 1_000_000_000 + now.tv_nsec).unwrap()
+}
+
+/// Looks until there is an answer; fails when there is none for too long.
+pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(answer) = look() {
+            return answer;
+        }
+        assert!(began.elapsed() < PATIENCE, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+pub(crate) fn signal_to(pid: i32, signal: Signal) {
+    kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+}
+
+/// The ids of all processes whose command line has this in it, this one aside.
+pub(crate) fn processes_with(mark: &str) -> Vec<i32> {
+    let me = i32::try_from(std::process::id()).unwrap();
+    all_processes()
+        .into_iter()
+        .filter(|pid| *pid != me && command_line(*pid).contains(mark))
+        .collect()
+}
+
+fn children(of: i32) -> Vec<i32> {
+    let parent = |pid: i32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        stat[stat.rfind(')')? + 2..].split(' ').nth(1)?.parse::<i32>().ok()
+    };
+    all_processes()
+        .into_iter()
+        .filter(|pid| parent(*pid) == Some(of))
+        .collect()
+}
+
+fn all_processes() -> Vec<i32> {
+    let entries = std::fs::read_dir("/proc").unwrap();
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect()
+}
+
+fn command_line(pid: i32) -> String {
+    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&line).replace('\0', " ")
+}
+
+/// A word for the command line of a command, so that it can be found: no other test's command has it.
+pub(crate) fn mark() -> String {
+    fresh_name()
+}
