@@ -14,7 +14,7 @@ mod measure;
 #[cfg(feature = "stores")]
 mod operation;
 #[cfg(feature = "stores")]
-mod place;
+pub(crate) mod place;
 #[cfg(feature = "stores")]
 mod plan;
 #[cfg(feature = "stores")]

@@ -26,7 +26,7 @@ const STEPS: [Step; 10] = [
 /// Runs all steps and prints how each one went.
 pub(crate) fn run() -> Result<()> {
     let mut table = Table::new();
-    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(comfy_table::presets::ASCII_MARKDOWN);
     let mut failed = Vec::new();
     for (name, step) in STEPS {
         println!("\n=== {name}");

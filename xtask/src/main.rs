@@ -8,6 +8,7 @@ mod schema;
 mod servers;
 mod test;
 mod tidy;
+mod trial;
 mod workspace;
 
 use anyhow::Result;
@@ -42,6 +43,8 @@ enum Task {
     },
     /// Measures each operation on each store beside the raw floor of that store.
     Bench(bench::Arguments),
+    /// Tries with many real processes what must hold on one store.
+    Trial(trial::Arguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -63,5 +66,6 @@ fn main() -> Result<()> {
             ServersTask::Status => servers::status(),
         },
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Trial(arguments) => trial::run(&arguments),
     }
 }

@@ -21,7 +21,7 @@ struct Judged {
 pub(crate) fn print(report: &Report) -> usize {
     let judged = judge(report);
     let mut table = Table::new();
-    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(comfy_table::presets::ASCII_MARKDOWN);
     table.set_header(["bar", "measured", "wanted", ""]);
     for bar in &judged {
         let verdict = if bar.is_met { "met" } else { "MISSED" };
@@ -53,7 +53,8 @@ fn judge_record(record: &Record) -> Option<Judged> {
         callers,
         ..
     } = record;
-    let what = format!("{store}: {operation}, {callers} callers");
+    let plural = if *callers == 1 { "" } else { "s" };
+    let what = format!("{store}: {operation}, {callers} caller{plural}");
     if store == "memory" && *callers == 1 && ["ping", "send", "receive+ack"].contains(&operation.as_str()) {
         return Some(Judged {
             what,

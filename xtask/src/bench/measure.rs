@@ -15,41 +15,54 @@ pub(crate) enum Step {
     Exhausted,
 }
 
-/// What was measured.
-#[derive(Clone, Debug)]
-pub(crate) struct Measured {
-    calls: u64,
-    elapsed: Duration,
+/// What was measured in one slice.
+#[derive(Debug)]
+pub(crate) struct Slice {
     nanos: Histogram<u64>,
+    elapsed: Duration,
+}
+
+impl Slice {
+    fn per_second(&self) -> f64 {
+        self.nanos.len() as f64 / self.elapsed.as_secs_f64().max(1e-9)
+    }
+}
+
+/// What was measured in several slices. Their median counts: a burst of something else on the machine spoils one of
+/// them and not the result.
+#[derive(Debug, Default)]
+pub(crate) struct Measured {
+    slices: Vec<Slice>,
 }
 
 impl Measured {
-    pub(crate) fn nothing() -> Result<Self> {
-        Ok(Self {
-            calls: 0,
-            elapsed: Duration::ZERO,
-            nanos: Histogram::new(3)?,
-        })
+    pub(crate) fn add(&mut self, slice: Slice) {
+        self.slices.push(slice);
     }
 
-    pub(crate) fn add(&mut self, other: &Self) -> Result<()> {
-        self.calls += other.calls;
-        self.elapsed += other.elapsed;
-        self.nanos.add(&other.nanos)?;
-        Ok(())
+    pub(crate) fn per_second(&self) -> Option<f64> {
+        median(self.slices.iter().map(Slice::per_second))
     }
 
-    pub(crate) fn calls(&self) -> u64 {
-        self.calls
+    /// How much faster this is than `floor`, whose slices alternate with these.
+    pub(crate) fn ratio_to(&self, floor: &Self) -> Option<f64> {
+        let pairs = self.slices.iter().zip(&floor.slices);
+        median(pairs.map(|(own, floor)| own.per_second() / floor.per_second()))
     }
 
-    pub(crate) fn per_second(&self) -> f64 {
-        self.calls as f64 / self.elapsed.as_secs_f64().max(1e-9)
+    pub(crate) fn micros_at(&self, quantile: f64) -> Option<f64> {
+        median(
+            self.slices
+                .iter()
+                .map(|slice| slice.nanos.value_at_quantile(quantile) as f64 / 1_000.0),
+        )
     }
+}
 
-    pub(crate) fn micros_at(&self, quantile: f64) -> f64 {
-        self.nanos.value_at_quantile(quantile) as f64 / 1_000.0
-    }
+fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<_> = values.filter(|value| value.is_finite()).collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
 }
 
 /// How often a caller lets the others have its thread, where the store never makes it wait.
@@ -60,7 +73,7 @@ pub(crate) async fn slice<C, F>(
     callers: &[Arc<C>],
     length: Duration,
     call: impl Fn(Arc<C>) -> F + Copy + Send + 'static,
-) -> Result<Measured>
+) -> Result<Slice>
 where
     C: Send + Sync + 'static,
     F: Future<Output = Result<Step>> + Send + 'static,
@@ -70,14 +83,12 @@ where
         .iter()
         .cloned()
         .map(|caller| tokio::spawn(one_caller(caller, begun + length, call)));
-    let mut measured = Measured::nothing()?;
-    for nanos in try_join_all(tasks).await.context("a caller panicked")? {
-        let nanos = nanos?;
-        measured.calls += nanos.len();
-        measured.nanos.add(&nanos)?;
+    let mut nanos = Histogram::new(3)?;
+    for of_one in try_join_all(tasks).await.context("a caller panicked")? {
+        nanos.add(of_one?)?;
     }
-    measured.elapsed = begun.elapsed();
-    Ok(measured)
+    let elapsed = begun.elapsed();
+    Ok(Slice { nanos, elapsed })
 }
 
 async fn one_caller<C, F>(caller: Arc<C>, end: Instant, call: impl Fn(Arc<C>) -> F) -> Result<Histogram<u64>>
@@ -114,8 +125,30 @@ mod tests {
             let some = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |calls| calls.checked_sub(1));
             Ok(if some.is_ok() { Step::Done } else { Step::Exhausted })
         });
-        let measured = measured.await.unwrap();
-        assert_eq!(measured.calls(), 8);
-        assert!(measured.per_second() > 8.0 / 60.0);
+        let slice = measured.await.unwrap();
+        assert_eq!(slice.nanos.len(), 8);
+        assert!(slice.per_second() > 8.0 / 60.0);
+    }
+
+    fn measured(per_second: &[u64]) -> Measured {
+        let slice = |calls: &u64| {
+            let mut nanos = Histogram::new(3).unwrap();
+            nanos.record_n(1_000, *calls).unwrap();
+            let elapsed = Duration::from_secs(1);
+            Slice { nanos, elapsed }
+        };
+        Measured {
+            slices: per_second.iter().map(slice).collect(),
+        }
+    }
+
+    #[test]
+    fn one_disturbed_slice_does_not_count() {
+        let own = measured(&[100, 101, 2]);
+        let floor = measured(&[200, 202, 200]);
+        assert_eq!(own.per_second(), Some(100.0));
+        assert_eq!(own.ratio_to(&floor), Some(0.5));
+        assert_eq!(own.micros_at(0.5), Some(1.0));
+        assert_eq!(own.ratio_to(&Measured::default()), None);
     }
 }

@@ -15,7 +15,7 @@ use super::report::{Record, Report};
 use super::{Arguments, idle};
 
 /// An operation and its floor take turns this often.
-const TURNS: u32 = 5;
+const TURNS: u32 = 9;
 /// How many other workers there are: enough for a full page.
 const FEW: usize = 200;
 
@@ -78,6 +78,8 @@ async fn measure_place(name: &str, place: &Place, arguments: &Arguments, report:
             progress.inc(1);
         }
         floor::remove(&floor).await?;
+        // Otherwise the lease would be a promise to the leader of the next round.
+        site.store.resign(&site.lease).await?;
     }
     for store in [Some(store), crowded.map(|site| site.store)].into_iter().flatten() {
         store.reset(Confirmed::YesDeleteEverything).await?;
@@ -103,6 +105,14 @@ async fn crowded(name: &str, place: &Place, arguments: &Arguments, progress: &Pr
     Ok(Site { store, lease })
 }
 
+/// What was measured in turns.
+#[derive(Default)]
+struct Turns {
+    own: Measured,
+    floor: Measured,
+    crowded: Measured,
+}
+
 /// One operation with so many callers.
 struct Bench<'a> {
     operation: Operation,
@@ -118,39 +128,40 @@ impl Bench<'_> {
             self.fill().await?;
         }
         let row = self.operation.floor().filter(|_| !self.floor.is_empty());
-        let crowd = self.operation.in_a_crowd().filter(|_| !self.crowd.is_empty());
         // Not counted: connections and plans are made, caches get warm.
-        self.turn(self.length / 20, row, crowd.is_some()).await?;
-        let [mut own, mut raw, mut crowded] = [Measured::nothing()?, Measured::nothing()?, Measured::nothing()?];
+        self.turn(self.length / 20, row, &mut Turns::default()).await?;
+        let mut turns = Turns::default();
         for _ in 0..TURNS {
-            let turn = self.turn(self.length / TURNS, row, crowd.is_some()).await?;
-            for (sum, part) in [&mut own, &mut raw, &mut crowded].into_iter().zip(turn) {
-                sum.add(&part)?;
-            }
+            self.turn(self.length / TURNS, row, &mut turns).await?;
         }
         let callers = self.callers.len();
-        let floor = (raw.calls() > 0).then(|| raw.per_second());
-        report.add(Record::new(store, self.operation.name(), callers, &own, floor));
-        if let Some(name) = crowd {
-            report.add(Record::new(store, name, callers, &crowded, Some(own.per_second())));
+        report.add(Record::new(
+            store,
+            self.operation.name(),
+            callers,
+            &turns.own,
+            &turns.floor,
+        ));
+        if let Some(name) = self.operation.in_a_crowd() {
+            report.add(Record::new(store, name, callers, &turns.crowded, &turns.own));
         }
         Ok(())
     }
 
-    /// The operation, its floor, and the operation in a crowd, one after the other.
-    async fn turn(&self, length: Duration, row: Option<Row>, in_a_crowd: bool) -> Result<[Measured; 3]> {
+    /// The floor, the operation, and the operation in a crowd, one after the other.
+    async fn turn(&self, length: Duration, row: Option<Row>, turns: &mut Turns) -> Result<()> {
         let operation = self.operation;
         let call = move |caller| operation::call(caller, operation);
-        let raw = match row {
-            Some(row) => slice(self.floor, length, move |caller| floor::change(caller, row)).await?,
-            None => Measured::nothing()?,
-        };
-        let own = slice(self.callers, length, call).await?;
-        let crowded = match in_a_crowd {
-            true => slice(self.crowd, length, call).await?,
-            false => Measured::nothing()?,
-        };
-        Ok([own, raw, crowded])
+        if let Some(row) = row {
+            turns
+                .floor
+                .add(slice(self.floor, length, move |caller| floor::change(caller, row)).await?);
+        }
+        turns.own.add(slice(self.callers, length, call).await?);
+        if operation.in_a_crowd().is_some() {
+            turns.crowded.add(slice(self.crowd, length, call).await?);
+        }
+        Ok(())
     }
 
     /// Puts as many messages into the queues as can be sent in the time that is measured: receiving takes longer.

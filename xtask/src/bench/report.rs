@@ -26,6 +26,7 @@ pub(crate) struct Record {
     pub(crate) p99_us: f64,
     /// What it is compared with, per second.
     pub(crate) floor: Option<f64>,
+    /// The median of the ratios of slices that alternated.
     pub(crate) ratio: Option<f64>,
 }
 
@@ -37,17 +38,16 @@ pub(crate) struct Idle {
 }
 
 impl Record {
-    pub(crate) fn new(store: &str, operation: &str, callers: usize, measured: &Measured, floor: Option<f64>) -> Self {
-        let ops_per_s = measured.per_second();
+    pub(crate) fn new(store: &str, operation: &str, callers: usize, measured: &Measured, floor: &Measured) -> Self {
         Self {
             store: store.to_owned(),
             operation: operation.to_owned(),
             callers,
-            ops_per_s,
-            p50_us: measured.micros_at(0.5),
-            p99_us: measured.micros_at(0.99),
-            floor,
-            ratio: floor.map(|floor| ops_per_s / floor),
+            ops_per_s: measured.per_second().unwrap_or_default(),
+            p50_us: measured.micros_at(0.5).unwrap_or_default(),
+            p99_us: measured.micros_at(0.99).unwrap_or_default(),
+            floor: floor.per_second(),
+            ratio: measured.ratio_to(floor),
         }
     }
 }
@@ -66,7 +66,7 @@ impl Report {
 
     pub(crate) fn print(&self) {
         let mut table = Table::new();
-        table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+        table.load_style(comfy_table::presets::ASCII_MARKDOWN);
         table.set_header([
             "store",
             "operation",

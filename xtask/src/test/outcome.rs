@@ -80,7 +80,7 @@ impl Outcomes {
     /// What to print in the end.
     pub(crate) fn table(&self) -> Table {
         let mut table = Table::new();
-        table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+        table.load_style(comfy_table::presets::ASCII_MARKDOWN);
         table.set_header(["", "passed", "failed", "ignored"]);
         for (backend, count) in &self.cases {
             table.add_row(row(&format!("{backend}: cases of the suite"), *count));
