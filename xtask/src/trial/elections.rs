@@ -74,6 +74,8 @@ fn judge(notes: &[Vec<String>]) -> Result<String> {
             }
         }
     }
+    // A lease that was over before its holder knew of it was never acted on.
+    leads.retain(|lead| lead.from < lead.until);
     leads.sort_by_key(|lead| lead.from);
     for (index, lead) in leads.iter().enumerate() {
         for later in leads[index + 1..].iter().take_while(|later| later.from < lead.until) {
