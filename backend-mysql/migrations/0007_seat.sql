@@ -12,6 +12,7 @@ CREATE TABLE IF NOT EXISTS convoke_seat (
 
 INSERT IGNORE INTO convoke_seat (id) VALUES (1);
 
+-- ADOPT
 -- Who leads by lstatus keeps its lead; of several, the one heard of last.
 UPDATE convoke_seat AS s
   JOIN (
@@ -21,6 +22,7 @@ UPDATE convoke_seat AS s
   SET s.term = 1, s.holder = w.name, s.promised_until_us = w.last_ping_us + 10000000, s.legacy = 1
   WHERE s.id = 1 AND s.term = 0;
 
+-- ADOPT
 UPDATE qtopology_worker AS w
   JOIN convoke_seat AS s ON s.id = 1
   SET w.lstatus = ''

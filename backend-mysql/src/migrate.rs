@@ -47,6 +47,15 @@ const MIGRATIONS: &[Migration] = migrations![
     9 "0009_db_version",
 ];
 
+/// The number under which it is recorded whether the tables of a predecessor are adopted.
+const ORIGIN: u32 = 0;
+
+/// What is recorded there when they are.
+const ADOPTED: &str = "adopted from qtopology-mysql";
+
+/// The line above a statement that runs only then.
+const ADOPT: &str = "-- ADOPT";
+
 /// The name under which the procedures and triggers are pending.
 const PROCEDURES: &str = "procedures";
 
@@ -152,7 +161,7 @@ async fn inspect(connection: &mut MySqlConnection) -> Result<(Vec<Applied>, bool
     let applied = applied(connection).await?;
     check_applied(&applied)?;
     if applied.is_empty() {
-        check_predecessor(connection).await?;
+        has_predecessor(connection).await?;
         return Ok((applied, false));
     }
     let current = are_procedures_current(connection).await?;
@@ -195,7 +204,7 @@ async fn applied(connection: &mut MySqlConnection) -> Result<Vec<Applied>> {
 
 /// Refuses a schema that is newer than this program, or not the one that it knows.
 fn check_applied(applied: &[Applied]) -> Result<()> {
-    for known in applied {
+    for known in applied.iter().filter(|known| known.number != ORIGIN) {
         match MIGRATIONS.iter().find(|migration| migration.number == known.number) {
             None => return Err(newer("migration", &known.name)),
             Some(migration) if routines::checksum_of(migration.sql) != known.checksum => {
@@ -219,8 +228,8 @@ fn newer(what: &'static str, name: impl std::fmt::Display) -> Error {
     .with(what, name)
 }
 
-/// Refuses what an older qtopology-mysql left: only its last version is adopted.
-async fn check_predecessor(connection: &mut MySqlConnection) -> Result<()> {
+/// Whether the tables of qtopology-mysql are there. Refuses those of an older one: only its last version is adopted.
+async fn has_predecessor(connection: &mut MySqlConnection) -> Result<bool> {
     let tables: i64 = sqlx::query_scalar(
         "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN \
          ('qtopology_worker', 'qtopology_topology', 'qtopology_message')",
@@ -229,7 +238,7 @@ async fn check_predecessor(connection: &mut MySqlConnection) -> Result<()> {
     .await
     .map_err(failed)?;
     if tables == 0 {
-        return Ok(());
+        return Ok(false);
     }
     let version = sqlx::query_scalar::<_, String>("SELECT value FROM qtopology_settings WHERE name = 'db_version'");
     let version = match version.fetch_optional(&mut *connection).await {
@@ -237,7 +246,7 @@ async fn check_predecessor(connection: &mut MySqlConnection) -> Result<()> {
         version => version.map_err(failed)?,
     };
     if version.as_deref() == Some("17") {
-        return Ok(());
+        return Ok(true);
     }
     Err(Error::new(
         ErrorKind::Unsupported,
@@ -292,11 +301,15 @@ async fn apply_pending(connection: &mut MySqlConnection, server: &Server) -> Res
     for sql in RECORDS {
         execute(connection, &server.localized(sql)).await?;
     }
+    let adopts = match applied.iter().find(|known| known.number == ORIGIN) {
+        Some(origin) => origin.name == ADOPTED,
+        None => record_origin(connection).await?,
+    };
     let mut names = Vec::new();
     for migration in MIGRATIONS {
         let known = applied.iter().find(|known| known.number == migration.number);
         if known.is_none_or(|known| !known.done) {
-            apply(connection, server, migration, known.is_some()).await?;
+            apply(connection, server, migration, Begun { adopts, before: known.is_some() }).await?;
             names.push(migration.name.to_owned());
         }
     }
@@ -307,18 +320,41 @@ async fn apply_pending(connection: &mut MySqlConnection, server: &Server) -> Res
     Ok(names)
 }
 
-async fn apply(connection: &mut MySqlConnection, server: &Server, migration: &Migration, begun: bool) -> Result<()> {
+/// Records, before the first table is made, whether those of a predecessor are there.
+async fn record_origin(connection: &mut MySqlConnection) -> Result<bool> {
+    let adopts = has_predecessor(connection).await?;
+    record(connection, ORIGIN, if adopts { ADOPTED } else { "made by convoke" }, "").await?;
+    Ok(adopts)
+}
+
+async fn record(connection: &mut MySqlConnection, number: u32, name: &str, checksum: &str) -> Result<()> {
     sqlx::query("INSERT IGNORE INTO convoke_migration (number, name, checksum) VALUES (?, ?, ?)")
-        .bind(migration.number)
-        .bind(migration.name)
-        .bind(routines::checksum_of(migration.sql))
-        .execute(&mut *connection)
+        .bind(number)
+        .bind(name.to_owned())
+        .bind(checksum.to_owned())
+        .execute(connection)
         .await
-        .map_err(failed)?;
-    for statement in migration.sql.split(";\n").map(str::trim).filter(|statement| !statement.is_empty()) {
+        .map(drop)
+        .map_err(failed)
+}
+
+/// In which circumstances a migration is applied.
+#[derive(Clone, Copy)]
+struct Begun {
+    /// The tables of a predecessor were there.
+    adopts: bool,
+    /// It was begun before, and not done.
+    before: bool,
+}
+
+async fn apply(connection: &mut MySqlConnection, server: &Server, migration: &Migration, begun: Begun) -> Result<()> {
+    let checksum = routines::checksum_of(migration.sql);
+    record(connection, migration.number, migration.name, &checksum).await?;
+    let statements = migration.sql.split(";\n").map(str::trim).filter(|statement| !statement.is_empty());
+    for statement in statements.filter(|statement| begun.adopts || !statement.lines().any(|line| line == ADOPT)) {
         let done = connection.execute(sqlx::raw_sql(AssertSqlSafe(server.localized(statement)))).await;
         match done {
-            Err(source) if begun && error::is_applied_already(&source) => {}
+            Err(source) if begun.before && error::is_applied_already(&source) => {}
             done => drop(done.map_err(|source| failed(source).with("migration", migration.name))?),
         }
     }

@@ -13,6 +13,7 @@ SQL SECURITY INVOKER
 BEGIN
   DECLARE v_incarnation BIGINT;
   DECLARE v_last BIGINT;
+  DECLARE v_claim BIGINT UNSIGNED DEFAULT UUID_SHORT();
   DECLARE v_now BIGINT;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
@@ -31,7 +32,7 @@ BEGIN
     CALL convoke_find_due(p_name, p_max, v_now, v_last);
     IF v_last IS NOT NULL THEN
       UPDATE qtopology_message FORCE INDEX (ix_convoke_message_queue)
-        SET token = p_token, attempts = attempts + 1, visible_from_us = v_now + p_visibility
+        SET token = p_token, claim = v_claim, attempts = attempts + 1, visible_from_us = v_now + p_visibility
         WHERE worker = p_name AND id <= v_last AND v_now < expires_us AND visible_from_us <= v_now
         ORDER BY id LIMIT p_max;
     END IF;
@@ -44,6 +45,6 @@ BEGIN
   ELSEIF v_last IS NOT NULL THEN
     SELECT 'ok' AS outcome, id, cmd, content, sent_us, expires_us, attempts, visible_from_us
       FROM qtopology_message FORCE INDEX (ix_convoke_message_queue)
-      WHERE worker = p_name AND id <= v_last AND token = p_token ORDER BY id;
+      WHERE worker = p_name AND id <= v_last AND claim = v_claim ORDER BY id;
   END IF;
 END
