@@ -1,4 +1,4 @@
--- Made by `cargo xtask schema` from migrations/*.sql. Do not edit.
+-- What the migrations make; dumped by `cargo xtask schema --write`, never edited.
 
 CREATE TABLE convoke_counter (
     name  TEXT    NOT NULL PRIMARY KEY,
@@ -20,7 +20,9 @@ CREATE TABLE convoke_message (
 
 CREATE INDEX convoke_message_expires ON convoke_message (expires);
 
-CREATE INDEX convoke_message_visible ON convoke_message (worker, visible_from, id);
+CREATE INDEX convoke_message_hidden ON convoke_message (worker, visible_from) WHERE visible_from > 0;
+
+CREATE INDEX convoke_message_received ON convoke_message (worker, id) WHERE visible_from > 0;
 
 CREATE TABLE convoke_migration (
     version  INTEGER NOT NULL PRIMARY KEY,

@@ -61,8 +61,11 @@ CREATE TABLE convoke_message (
     PRIMARY KEY (worker, id)
 ) STRICT, WITHOUT ROWID;
 
--- Finds what can be received without looking at what is hidden: what never was, in order, and what is not any more.
-CREATE INDEX convoke_message_visible ON convoke_message (worker, visible_from, id);
+-- Receiving takes the oldest first, so those that were received once come before those that never were. The first
+-- index finds where the latter begin, the second one which of the former can be received again. Both are small, and
+-- sending does not touch them.
+CREATE INDEX convoke_message_received ON convoke_message (worker, id) WHERE visible_from > 0;
+CREATE INDEX convoke_message_hidden ON convoke_message (worker, visible_from) WHERE visible_from > 0;
 
 -- Finds what nobody will ever receive.
 CREATE INDEX convoke_message_expires ON convoke_message (expires);

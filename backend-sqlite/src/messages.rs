@@ -74,17 +74,24 @@ const PURGED: usize = 1_000;
 /// When the first message of the queue that does not expire before can be received; it may be in the past.
 pub(crate) fn next_deliverable(step: &Transaction<'_>, worker: &WorkerName) -> Result<Option<Timestamp>, Fault> {
     let mut next = None;
+    let mut visit = |row: &Row<'_>| {
+        let (handling, expires) = (read_handling(row, 1)?, timestamp(row, 2)?);
+        let from = handling.visible_from.max(step.now);
+        if next.is_none() && handling.is_deliverable(expires, from) {
+            next = Some(handling.visible_from);
+        }
+        Ok(next.is_none())
+    };
     step.walk(
-        "SELECT visible_from, expires, attempts, token FROM convoke_message WHERE worker = ?1 ORDER BY visible_from",
+        NEVER_RECEIVED,
+        (worker.as_str(), latest_received(step, worker)?),
+        &mut visit,
+    )?;
+    step.walk(
+        "SELECT id, visible_from, expires, attempts, token FROM convoke_message
+         WHERE worker = ?1 AND visible_from > 0 ORDER BY visible_from",
         [worker.as_str()],
-        |row| {
-            let handling = read_handling(row, 0)?;
-            let from = handling.visible_from.max(step.now);
-            if handling.is_deliverable(timestamp(row, 1)?, from) {
-                next = Some(handling.visible_from);
-            }
-            Ok(next.is_none())
-        },
+        visit,
     )?;
     Ok(next)
 }
@@ -189,8 +196,7 @@ impl Found {
     }
 }
 
-/// Finds the oldest deliverable messages, and those on the way that can go. What is hidden costs nothing: messages
-/// that never were are read in their order, and those that are not any more, which are few, all.
+/// Finds the oldest deliverable messages, and those on the way that can go. What is hidden costs nothing.
 fn look_through(step: &Transaction<'_>, worker: &WorkerName, max: Limit) -> Result<Found, Fault> {
     let (mut ready, mut gone) = (Vec::new(), Vec::new());
     let mut visit = |row: &Row<'_>| {
@@ -202,17 +208,15 @@ fn look_through(step: &Transaction<'_>, worker: &WorkerName, max: Limit) -> Resu
         }
         Ok(ready.len())
     };
-    let never_hidden = Timestamp::EPOCH.as_micros();
     step.walk(
-        "SELECT id, visible_from, expires, attempts, token FROM convoke_message
-         WHERE worker = ?1 AND visible_from = ?2 ORDER BY id",
-        (worker.as_str(), never_hidden),
+        NEVER_RECEIVED,
+        (worker.as_str(), latest_received(step, worker)?),
         |row| Ok(visit(row)? < max.as_usize()),
     )?;
     step.walk(
         "SELECT id, visible_from, expires, attempts, token FROM convoke_message
-         WHERE worker = ?1 AND visible_from > ?2 AND visible_from <= ?3",
-        (worker.as_str(), never_hidden, step.now.as_micros()),
+         WHERE worker = ?1 AND visible_from > 0 AND visible_from <= ?2",
+        (worker.as_str(), step.now.as_micros()),
         |row| visit(row).map(|_| true),
     )?;
     ready.sort_unstable_by_key(|(id, _)| *id);
@@ -222,6 +226,20 @@ fn look_through(step: &Transaction<'_>, worker: &WorkerName, max: Limit) -> Resu
         deliverable.extend(message(step, worker, id)?.map(|message| (message, handling)));
     }
     Ok(Found { deliverable, gone })
+}
+
+/// The messages behind the latest that was received: none of them is hidden, for the oldest are received first.
+const NEVER_RECEIVED: &str = "SELECT id, visible_from, expires, attempts, token FROM convoke_message
+     WHERE worker = ?1 AND id > ?2 ORDER BY id";
+
+fn latest_received(step: &Transaction<'_>, worker: &WorkerName) -> Result<i64, Fault> {
+    let latest = step.first(
+        "SELECT id FROM convoke_message INDEXED BY convoke_message_received
+         WHERE worker = ?1 AND visible_from > 0 ORDER BY id DESC LIMIT 1",
+        [worker.as_str()],
+        |row| Ok(row.get(0)?),
+    )?;
+    Ok(latest.unwrap_or(0))
 }
 
 /// A message itself.

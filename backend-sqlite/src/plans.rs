@@ -80,6 +80,35 @@ fn a_list_begins_where_the_page_does() {
 }
 
 #[test]
+fn receiving_passes_over_what_is_hidden() {
+    let connection = set_up();
+    let by_index = |part: &str| {
+        let found: Vec<_> = statements().into_iter().filter(|sql| sql.contains(part)).collect();
+        assert!(!found.is_empty(), "{part}");
+        found
+            .into_iter()
+            .map(|sql| plan(&connection, sql).join(" "))
+            .collect::<Vec<_>>()
+    };
+    for (part, by) in [
+        ("id > ?2 ORDER BY id", "PRIMARY KEY (worker=? AND id>?)"),
+        (
+            "visible_from <= ?2",
+            "convoke_message_hidden (worker=? AND visible_from>? AND visible_from<?)",
+        ),
+        (
+            "ORDER BY visible_from",
+            "convoke_message_hidden (worker=? AND visible_from>?)",
+        ),
+        ("ORDER BY id DESC", "convoke_message_received (worker=?)"),
+    ] {
+        for plan in by_index(part) {
+            assert!(plan.contains(by), "{part}\n{plan}");
+        }
+    }
+}
+
+#[test]
 fn all_statements_fit_into_the_cache() {
     assert!(statements().len() + 5 < crate::connection::STATEMENTS);
 }
