@@ -1,4 +1,4 @@
--- What the migrations make; dumped by `cargo xtask schema --write`, never edited.
+-- Made by `cargo xtask schema` from migrations/*.sql. Do not edit.
 
 CREATE TABLE convoke_counter (
     name  TEXT    NOT NULL PRIMARY KEY,

@@ -4,24 +4,11 @@ use anyhow::{Context, Result};
 use convoke_test_servers::{Kind, shared};
 use sqlx::{AssertSqlSafe, Connection, MySqlConnection, Row};
 
-const HEAD: &str = "-- What the migrations make; dumped by `cargo xtask schema --write`, never edited.\n";
+const HEAD: &str = "-- Made by `cargo xtask schema` from migrations/*.sql. Do not edit.\n";
 
-/// The tables, indexes and triggers of SQLite.
+/// The tables and indexes of SQLite.
 pub(crate) fn of_sqlite() -> Result<String> {
-    let folder = tempfile::tempdir()?;
-    let file = folder.path().join("schema.db");
-    runtime()?.block_on(open(&format!("sqlite://{}", file.display())))?;
-    let database = rusqlite::Connection::open(&file)?;
-    // The tables first, each followed by what belongs to it.
-    let order = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite%' \
-                 ORDER BY tbl_name, type <> 'table', name";
-    let mut statement = database.prepare(order)?;
-    let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
-    let mut dump = HEAD.to_owned();
-    for sql in rows {
-        dump.push_str(&format!("\n{};\n", sql?));
-    }
-    Ok(dump)
+    Ok(convoke_backend_sqlite::schema()?)
 }
 
 /// The tables of MariaDB. The routines are files of their own, in procedures/.
