@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::time::Duration;
@@ -11,7 +11,6 @@ use anyhow::Context;
 use rustix::process::{getpid, set_child_subreaper};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::process::{Child, Command};
 
 use super::GuardArgs;
@@ -25,8 +24,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 #[derive(Debug)]
 pub(crate) struct Guard {
     process: Child,
-    orders: OwnedWriteHalf,
-    reports: Lines<BufReader<OwnedReadHalf>>,
+    /// Not tokio's: there a fresh socket would not take an order before the runtime has looked at it.
+    orders: StdUnixStream,
+    reports: Lines<BufReader<UnixStream>>,
     household: Household,
 }
 
@@ -56,7 +56,8 @@ impl Guard {
     pub(crate) fn start(args: &GuardArgs, env: &[(&str, String)], household: &Household) -> anyhow::Result<Self> {
         let (ours, theirs) = StdUnixStream::pair().context("cannot make a socket for the guard")?;
         ours.set_nonblocking(true)?;
-        let (reports, orders) = UnixStream::from_std(ours)?.into_split();
+        let orders = ours.try_clone()?;
+        let reports = UnixStream::from_std(ours)?;
         let words: Vec<OsString> = args.words();
         let process = Command::new("/proc/self/exe")
             .arg0("convoke")
@@ -76,7 +77,7 @@ impl Guard {
     /// Gives an order. Never waits: a guard that does not read any more is an error.
     pub(crate) fn order(&self, order: Order) -> io::Result<()> {
         let line = format!("{order}\n");
-        match self.orders.try_write(line.as_bytes())? {
+        match (&self.orders).write(line.as_bytes())? {
             written if written == line.len() => Ok(()),
             _ => Err(io::ErrorKind::WriteZero.into()),
         }

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use convoke_test_servers::Kind;
 use rustix::process::Signal;
 
 use crate::world::{Lead, World, now};
@@ -21,6 +22,26 @@ fn fail_overs() -> u32 {
 #[test]
 fn on_sqlite_another_takes_over_in_time_and_never_two_at_once() {
     fail_over_and_over("SQLite", &World::on_sqlite());
+}
+
+#[test]
+fn on_redis_another_takes_over_in_time_and_never_two_at_once() {
+    fail_over_and_over("Redis", &World::on(Kind::Redis));
+}
+
+#[test]
+fn on_valkey_another_takes_over_in_time_and_never_two_at_once() {
+    fail_over_and_over("Valkey", &World::on(Kind::Valkey));
+}
+
+#[test]
+fn on_mariadb_another_takes_over_in_time_and_never_two_at_once() {
+    fail_over_and_over("MariaDB", &World::on(Kind::MariaDb));
+}
+
+#[test]
+fn on_mysql_another_takes_over_in_time_and_never_two_at_once() {
+    fail_over_and_over("MySQL", &World::on(Kind::MySql));
 }
 
 fn fail_over_and_over(store: &str, world: &World) {

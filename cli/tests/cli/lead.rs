@@ -183,7 +183,7 @@ fn what_the_command_started_dies_when_its_guard_is_killed() {
         .iter()
         .filter(|pid| after.contains(pid) && **pid != lead.pid())
         .collect();
-    assert!(left.is_empty(), "{before:?} {after:?}");
+    assert!(left.is_empty(), "{before:?} {after:?} {:#?}", lead.said());
 }
 
 #[test]

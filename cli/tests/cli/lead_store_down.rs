@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use convoke_test_servers::{Kind, private};
 use rustix::process::Signal;
 
 use crate::world::{World, now, signal_to, until};
@@ -79,4 +80,42 @@ fn a_lead_whose_guard_is_stopped_ends_the_command_itself() {
         "{runs:?}"
     );
     runs.assert_never_two_at_once();
+}
+
+/// The store does not answer, its connections stay open; then it is gone; then it is back.
+fn a_server_that_fails_and_comes_back(kind: Kind) {
+    let mut server = private(kind).unwrap();
+    let world = World::at(&server);
+    let ttl = u64::try_from(TTL.as_nanos()).unwrap();
+    let lead = world.lead("a", TTL, &["@stamp"]);
+    let first = world.run_behind(0);
+
+    let began = now();
+    server.pause();
+    lead.wait_until_it_says("the command ended");
+    assert!(world.runs().0[&first.term].last - began < ttl, "{:?}", world.runs());
+    server.resume();
+    let second = world.run_behind(first.term);
+
+    let began = now();
+    server.kill();
+    until("the command ended", || {
+        let last = world.runs().0[&second.term].last;
+        (now() > last + ttl).then_some(())
+    });
+    server.start().unwrap();
+    world.run_behind(second.term);
+    let runs = world.runs();
+    assert!(runs.0[&second.term].last - began < ttl, "{runs:?}");
+    runs.assert_never_two_at_once();
+}
+
+#[test]
+fn a_redis_that_hangs_or_dies_stops_the_command_in_time_until_it_is_back() {
+    a_server_that_fails_and_comes_back(Kind::Redis);
+}
+
+#[test]
+fn a_mariadb_that_hangs_or_dies_stops_the_command_in_time_until_it_is_back() {
+    a_server_that_fails_and_comes_back(Kind::MariaDb);
 }

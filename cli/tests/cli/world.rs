@@ -8,8 +8,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use convoke_test_servers::{Kind, Server, shared};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::time::{ClockId, clock_gettime};
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 use tempfile::TempDir;
 
 /// How long a test waits for what has to come soon. Only reached when it fails.
@@ -30,6 +33,26 @@ fn fresh_name() -> String {
 }
 
 impl World {
+    /// On the server of this kind that all tests share.
+    pub(crate) fn on(kind: Kind) -> Self {
+        Self::at(shared(kind).unwrap())
+    }
+
+    /// In a database or a namespace of its own. It stays when the test ends: the servers of tests are thrown away, and
+    /// in one that the environment names it can be told by its name.
+    pub(crate) fn at(server: &Server) -> Self {
+        let (base, name) = (server.url(), fresh_name());
+        let url = match server.kind() {
+            Kind::Redis | Kind::Valkey => format!("{base}?namespace={name}"),
+            Kind::MariaDb | Kind::MySql => {
+                create_database(base, &name);
+                format!("{base}{name}")
+            }
+        };
+        let directory = tempfile::tempdir().unwrap();
+        Self { url, directory }
+    }
+
     pub(crate) fn on_sqlite() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", directory.path().join("store.db").display());
@@ -102,6 +125,20 @@ impl World {
     }
 }
 
+fn create_database(server: &str, name: &str) {
+    let statement = format!("CREATE DATABASE `{name}`");
+    let create = async {
+        let mut connection = server.parse::<MySqlConnectOptions>()?.connect().await?;
+        connection.execute(AssertSqlSafe(statement)).await?;
+        connection.close().await
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(create).unwrap();
+}
+
 /// A running `convoke lead`. Killed when dropped; its guard then ends its command.
 pub(crate) struct Lead {
     pub(crate) name: String,
@@ -136,9 +173,16 @@ impl Lead {
 
     /// Waits until it says this.
     pub(crate) fn wait_until_it_says(&self, what: &str) {
-        until(&format!("{} says {what:?}", self.name), || {
-            self.has_said(what).then_some(())
-        });
+        let began = Instant::now();
+        while !self.has_said(what) {
+            assert!(
+                began.elapsed() < PATIENCE,
+                "{} did not say {what:?}: {:#?}",
+                self.name,
+                self.said()
+            );
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     pub(crate) fn has_said(&self, what: &str) -> bool {
