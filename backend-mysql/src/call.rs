@@ -115,15 +115,7 @@ async fn once(
     }
 }
 
-
-fn may_retry(
-    pool: &Pool,
-    failed: &sqlx::Error,
-    stage: Stage,
-    tried: u32,
-    deadline: Instant,
-    pause: Duration,
-) -> bool {
+fn may_retry(pool: &Pool, failed: &sqlx::Error, stage: Stage, tried: u32, deadline: Instant, pause: Duration) -> bool {
     let left = deadline.saturating_duration_since(Instant::now());
     if tried > RETRIES || left <= pause {
         return false;
@@ -139,7 +131,9 @@ fn may_retry(
 
 /// Grows with each try, and differs between callers, so that those who collided do not collide again.
 fn pause(tried: u32) -> Duration {
-    let noise = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
+    let noise = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |now| now.subsec_nanos());
     let most = 1_000_u64 << tried.min(6);
     Duration::from_micros(most / 2 + u64::from(noise) / 10 % most)
 }

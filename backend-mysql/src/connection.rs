@@ -100,7 +100,9 @@ impl Pool {
             connection.execute(sqlx::raw_sql(AssertSqlSafe(session))).await?;
             Ok(connection)
         };
-        connect.await.map_err(|source| error::from_sqlx(source, Stage::Connecting))
+        connect
+            .await
+            .map_err(|source| error::from_sqlx(source, Stage::Connecting))
     }
 
     fn lease<'p>(&'p self, connection: MySqlConnection, permit: SemaphorePermit<'p>) -> Leased<'p> {

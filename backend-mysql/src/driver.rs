@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use convoke_core::{Driver, Error, ErrorKind, OpenOptions, Result, SchemaPolicy, SchemaStatus, Store, StoreUrl, async_trait, error::invalid};
+use convoke_core::{
+    Driver, Error, ErrorKind, OpenOptions, Result, SchemaPolicy, SchemaStatus, Store, StoreUrl, async_trait,
+    error::invalid,
+};
 use sqlx::ConnectOptions;
 use sqlx::mysql::MySqlConnectOptions;
 
@@ -105,7 +108,9 @@ impl Location {
     fn parse(options: &OpenOptions) -> Result<Self> {
         let url = &options.url;
         if !SCHEMES.contains(&url.scheme()) {
-            return Err(invalid("the MySQL backend opens URLs that begin with mysql:// or mariadb://"));
+            return Err(invalid(
+                "the MySQL backend opens URLs that begin with mysql:// or mariadb://",
+            ));
         }
         url.check_options(OPTIONS)?;
         if options.namespace.is_some() {
@@ -115,7 +120,9 @@ impl Location {
         }
         let database = url.path()?.trim_start_matches('/').to_owned();
         if database.is_empty() || database.contains('/') {
-            return Err(invalid("the URL must name one database, such as mysql://user:password@host/database"));
+            return Err(invalid(
+                "the URL must name one database, such as mysql://user:password@host/database",
+            ));
         }
         let connect = MySqlConnectOptions::from_url(url.with_secrets())
             .map_err(|source| error::from_sqlx(source, Stage::Connecting))?
@@ -158,9 +165,21 @@ mod tests {
     #[test]
     fn a_url_without_a_database_or_with_a_strange_option_is_refused_with_what_to_do() {
         assert!(refusal("mysql://root@localhost").to_string().contains("/database"));
-        assert!(refusal("mysql://root@localhost/a/b").to_string().contains("one database"));
-        assert!(refusal("mysql://root@localhost/a?conections=5").to_string().contains("connections"));
-        assert!(refusal("mysql://root@localhost/a?connections=0").to_string().contains("between"));
+        assert!(
+            refusal("mysql://root@localhost/a/b")
+                .to_string()
+                .contains("one database")
+        );
+        assert!(
+            refusal("mysql://root@localhost/a?conections=5")
+                .to_string()
+                .contains("connections")
+        );
+        assert!(
+            refusal("mysql://root@localhost/a?connections=0")
+                .to_string()
+                .contains("between")
+        );
         assert!(refusal("redis://localhost/a").to_string().contains("mariadb://"));
     }
 

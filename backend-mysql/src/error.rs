@@ -43,8 +43,12 @@ pub(crate) fn is_applied_already(error: &sqlx::Error) -> bool {
 
 /// The number of an error of the server.
 pub(crate) fn number(error: &sqlx::Error) -> Option<u16> {
-    let sqlx::Error::Database(error) = error else { return None };
-    error.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number)
+    let sqlx::Error::Database(error) = error else {
+        return None;
+    };
+    error
+        .try_downcast_ref::<MySqlDatabaseError>()
+        .map(MySqlDatabaseError::number)
 }
 
 const LOCK_WAIT: u16 = 1205;
@@ -71,10 +75,12 @@ pub(crate) fn from_sqlx(error: sqlx::Error, stage: Stage) -> Error {
             "the server does not speak the protocol of MySQL, or ended the conversation while connecting",
         ),
         (sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed, _) => lost(stage),
-        (sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnIndexOutOfBounds { .. }, _) => (
-            ErrorKind::Corrupt,
-            "the database answers what this program does not understand; run `convoke check`",
-        ),
+        (sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnIndexOutOfBounds { .. }, _) => {
+            (
+                ErrorKind::Corrupt,
+                "the database answers what this program does not understand; run `convoke check`",
+            )
+        }
         _ => (ErrorKind::Internal, "the driver failed; please report this"),
     };
     Error::new(kind, message).caused_by(error)
@@ -112,7 +118,10 @@ fn of_server(number: u16, stage: Stage) -> (ErrorKind, &'static str) {
             ErrorKind::Unavailable,
             "the call gave way to others; nothing happened, try again",
         ),
-        1290 | 1792 | 1836 => (ErrorKind::Unavailable, "the server is read-only; connect to the one that is not"),
+        1290 | 1792 | 1836 => (
+            ErrorKind::Unavailable,
+            "the server is read-only; connect to the one that is not",
+        ),
         1021 | 1037 | 1038 | 1041 | 1114 => (
             ErrorKind::Unavailable,
             "the server has no room left on disk or in memory; make some and try again",
@@ -125,8 +134,25 @@ fn of_server(number: u16, stage: Stage) -> (ErrorKind, &'static str) {
             ErrorKind::InvalidArgument,
             "the message is larger than the server takes; raise its max_allowed_packet",
         ),
-        1053 | 1077 | 1079 | 1080 | 1184 | 1152 | 1158..=1161 | 1189 | 1190 | 1317 | 1927 | 1969 | 3024 | 2006 | 2013 => lost(stage),
-        _ => (ErrorKind::Internal, "the server refused a statement of the driver; please report this"),
+        1053
+        | 1077
+        | 1079
+        | 1080
+        | 1184
+        | 1152
+        | 1158..=1161
+        | 1189
+        | 1190
+        | 1317
+        | 1927
+        | 1969
+        | 3024
+        | 2006
+        | 2013 => lost(stage),
+        _ => (
+            ErrorKind::Internal,
+            "the server refused a statement of the driver; please report this",
+        ),
     }
 }
 

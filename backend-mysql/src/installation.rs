@@ -36,21 +36,29 @@ impl Installation for MysqlStore {
         if let Some(now) = self.clock.override_now() {
             return Ok(now);
         }
-        let rows = self.read(AT, concat!("SELECT ", sql_now!()), &[self.now_param()]).await?;
+        let rows = self
+            .read(AT, concat!("SELECT ", sql_now!()), &[self.now_param()])
+            .await?;
         let row = rows.first().ok_or_else(|| unexpected("no time").at(AT))?;
         Columns(row).time(0).map_err(|error| error.at(AT))
     }
 
     async fn check(&self) -> Result<SchemaStatus> {
-        migrate::status(self).await.map_err(|error| error.at("installation.check"))
+        migrate::status(self)
+            .await
+            .map_err(|error| error.at("installation.check"))
     }
 
     async fn migrate(&self) -> Result<Vec<String>> {
-        migrate::migrate(self).await.map_err(|error| error.at("installation.migrate"))
+        migrate::migrate(self)
+            .await
+            .map_err(|error| error.at("installation.migrate"))
     }
 
     async fn clear(&self, _: Confirmed) -> Result<()> {
-        self.write("installation.clear", "CALL convoke_clear()", &[]).await.map(drop)
+        self.write("installation.clear", "CALL convoke_clear()", &[])
+            .await
+            .map(drop)
     }
 
     async fn reset(&self, _: Confirmed) -> Result<()> {

@@ -29,7 +29,9 @@ impl Leadership for MysqlStore {
             valid_for.as_micros().into(),
             self.now_param(),
         ];
-        let rows = self.write(AT, "CALL convoke_announce_candidacy(?, ?, ?, ?)", &params).await?;
+        let rows = self
+            .write(AT, "CALL convoke_announce_candidacy(?, ?, ?, ?)", &params)
+            .await?;
         let announcement = only(&rows).and_then(|row| match row.text(0)? {
             "announced" => Ok(Announcement::Announced(row.time(4)?)),
             other => deferral(other, &row, registration).map(Announcement::Refused),
@@ -45,7 +47,9 @@ impl Leadership for MysqlStore {
             ttl.as_micros().into(),
             self.now_param(),
         ];
-        let rows = self.write(AT, "CALL convoke_check_candidacy(?, ?, ?, ?)", &params).await?;
+        let rows = self
+            .write(AT, "CALL convoke_check_candidacy(?, ?, ?, ?)", &params)
+            .await?;
         candidacy(&rows, registration).map_err(|error| error.at(AT))
     }
 
@@ -71,7 +75,9 @@ impl Leadership for MysqlStore {
             ttl.as_micros().into(),
             self.now_param(),
         ];
-        let rows = self.write(AT, "CALL convoke_renew_lease(?, ?, ?, ?, ?)", &params).await?;
+        let rows = self
+            .write(AT, "CALL convoke_renew_lease(?, ?, ?, ?, ?)", &params)
+            .await?;
         let renewal = only(&rows).and_then(|row| match row.text(0)? {
             "renewed" => Ok(Renewal::Renewed(Lease {
                 expires: row.time(4)?,
@@ -163,7 +169,9 @@ fn deferral(outcome: &str, row: &Columns<'_>, registration: &Registration) -> Re
             by: row.worker(1)?,
             until: row.time(4)?,
         }),
-        "led_by" => leads_now(row)?.map(Deferral::LedBy).ok_or_else(|| unexpected("nobody who leads")),
+        "led_by" => leads_now(row)?
+            .map(Deferral::LedBy)
+            .ok_or_else(|| unexpected("nobody who leads")),
         _ => Err(unexpected("an unknown outcome")),
     }
 }

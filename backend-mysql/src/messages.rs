@@ -34,7 +34,9 @@ impl Messages for MysqlStore {
             message.term.map_or(Param::Int(None), |term| term.number().into()),
             self.now_param(),
         ];
-        let rows = self.write(AT, "CALL convoke_send_message(?, ?, ?, ?, ?, ?)", &params).await?;
+        let rows = self
+            .write(AT, "CALL convoke_send_message(?, ?, ?, ?, ?, ?)", &params)
+            .await?;
         let id = sent(&rows, message).map_err(|error| error.at(AT))?;
         self.waiting.wake(&message.worker);
         Ok(id)
@@ -50,9 +52,14 @@ impl Messages for MysqlStore {
             Param::Token(claim.token.as_bytes()),
             self.now_param(),
         ];
-        let rows = self.write(AT, "CALL convoke_receive_messages(?, ?, ?, ?, ?, ?)", &params).await?;
+        let rows = self
+            .write(AT, "CALL convoke_receive_messages(?, ?, ?, ?, ?, ?)", &params)
+            .await?;
         check_received(&rows, registration).map_err(|error| error.at(AT))?;
-        let deliveries = rows.iter().map(|row| delivery(row, registration, claim)).collect::<Result<_>>();
+        let deliveries = rows
+            .iter()
+            .map(|row| delivery(row, registration, claim))
+            .collect::<Result<_>>();
         deliveries.map_err(|error| error.at(AT))
     }
 
@@ -64,9 +71,14 @@ impl Messages for MysqlStore {
             max.get().into(),
             self.now_param(),
         ];
-        let rows = self.write(AT, "CALL convoke_take_messages(?, ?, ?, ?)", &params).await?;
+        let rows = self
+            .write(AT, "CALL convoke_take_messages(?, ?, ?, ?)", &params)
+            .await?;
         check_received(&rows, registration).map_err(|error| error.at(AT))?;
-        let messages = rows.iter().map(|row| message(&Columns(row), 1, &registration.worker)).collect::<Result<_>>();
+        let messages = rows
+            .iter()
+            .map(|row| message(&Columns(row), 1, &registration.worker))
+            .collect::<Result<_>>();
         messages.map_err(|error| error.at(AT))
     }
 
@@ -74,7 +86,9 @@ impl Messages for MysqlStore {
         const AT: &str = "messages.ack";
         let [id, name, incarnation, token] = receipt_params(receipt);
         let params = [id, name, incarnation, token, self.now_param()];
-        let rows = self.write(AT, "CALL convoke_ack_message(?, ?, ?, ?, ?)", &params).await?;
+        let rows = self
+            .write(AT, "CALL convoke_ack_message(?, ?, ?, ?, ?)", &params)
+            .await?;
         check_settled(&rows, receipt).map_err(|error| error.at(AT))
     }
 
@@ -82,7 +96,9 @@ impl Messages for MysqlStore {
         const AT: &str = "messages.nack";
         let [id, name, incarnation, token] = receipt_params(receipt);
         let params = [id, name, incarnation, token, delay.as_micros().into(), self.now_param()];
-        let rows = self.write(AT, "CALL convoke_nack_message(?, ?, ?, ?, ?, ?)", &params).await?;
+        let rows = self
+            .write(AT, "CALL convoke_nack_message(?, ?, ?, ?, ?, ?)", &params)
+            .await?;
         check_settled(&rows, receipt).map_err(|error| error.at(AT))?;
         self.waiting.wake(&receipt.registration.worker);
         Ok(())
@@ -91,14 +107,28 @@ impl Messages for MysqlStore {
     async fn extend_claim(&self, receipt: &Receipt, visibility: Ttl) -> Result<Timestamp> {
         const AT: &str = "messages.extend";
         let [id, name, incarnation, token] = receipt_params(receipt);
-        let params = [id, name, incarnation, token, visibility.as_micros().into(), self.now_param()];
-        let rows = self.write(AT, "CALL convoke_extend_claim(?, ?, ?, ?, ?, ?)", &params).await?;
+        let params = [
+            id,
+            name,
+            incarnation,
+            token,
+            visibility.as_micros().into(),
+            self.now_param(),
+        ];
+        let rows = self
+            .write(AT, "CALL convoke_extend_claim(?, ?, ?, ?, ?, ?)", &params)
+            .await?;
         extended(&rows, receipt).map_err(|error| error.at(AT))
     }
 
     async fn peek_messages(&self, worker: &WorkerName, page: &Page) -> Result<Paged<QueuedMessage>> {
         const AT: &str = "messages.peek";
-        let after = page.after.as_ref().map(Cursor::number).transpose().map_err(|error| error.at(AT))?;
+        let after = page
+            .after
+            .as_ref()
+            .map(Cursor::number)
+            .transpose()
+            .map_err(|error| error.at(AT))?;
         let params = [
             self.now_param(),
             worker.as_str().into(),

@@ -169,7 +169,11 @@ async fn inspect(connection: &mut MySqlConnection) -> Result<(Vec<Applied>, bool
 }
 
 fn status_of(applied: &[Applied], procedures_are_current: bool) -> SchemaStatus {
-    let is_done = |migration: &Migration| applied.iter().any(|known| known.number == migration.number && known.done);
+    let is_done = |migration: &Migration| {
+        applied
+            .iter()
+            .any(|known| known.number == migration.number && known.done)
+    };
     let mut pending: Vec<_> = MIGRATIONS
         .iter()
         .filter(|migration| !is_done(migration))
@@ -199,7 +203,10 @@ async fn applied(connection: &mut MySqlConnection) -> Result<Vec<Applied>> {
             done: row.try_get::<i8, _>(3)? != 0,
         })
     };
-    rows.iter().map(read).collect::<Result<_, sqlx::Error>>().map_err(failed)
+    rows.iter()
+        .map(read)
+        .collect::<Result<_, sqlx::Error>>()
+        .map_err(failed)
 }
 
 /// Refuses a schema that is newer than this program, or not the one that it knows.
@@ -276,7 +283,10 @@ async fn are_procedures_current(connection: &mut MySqlConnection) -> Result<bool
     // Users who may only call procedures do not see triggers.
     let found = names_of_routines(connection).await?;
     let is_there = |routine: &Routine| found.iter().any(|(_, name)| name == routine.name);
-    Ok(ROUTINES.iter().filter(|routine| routine.kind == "PROCEDURE").all(is_there))
+    Ok(ROUTINES
+        .iter()
+        .filter(|routine| routine.kind == "PROCEDURE")
+        .all(is_there))
 }
 
 /// The procedures and triggers of ours that the database has.
@@ -292,7 +302,10 @@ async fn names_of_routines(connection: &mut MySqlConnection) -> Result<Vec<(Stri
         .await
         .map_err(failed)?;
     let read = |row: &sqlx::mysql::MySqlRow| Ok((row.try_get(0)?, row.try_get(1)?));
-    rows.iter().map(read).collect::<Result<_, sqlx::Error>>().map_err(failed)
+    rows.iter()
+        .map(read)
+        .collect::<Result<_, sqlx::Error>>()
+        .map_err(failed)
 }
 
 async fn apply_pending(connection: &mut MySqlConnection, server: &Server) -> Result<Vec<String>> {
@@ -309,7 +322,16 @@ async fn apply_pending(connection: &mut MySqlConnection, server: &Server) -> Res
     for migration in MIGRATIONS {
         let known = applied.iter().find(|known| known.number == migration.number);
         if known.is_none_or(|known| !known.done) {
-            apply(connection, server, migration, Begun { adopts, before: known.is_some() }).await?;
+            apply(
+                connection,
+                server,
+                migration,
+                Begun {
+                    adopts,
+                    before: known.is_some(),
+                },
+            )
+            .await?;
             names.push(migration.name.to_owned());
         }
     }
@@ -350,9 +372,15 @@ struct Begun {
 async fn apply(connection: &mut MySqlConnection, server: &Server, migration: &Migration, begun: Begun) -> Result<()> {
     let checksum = routines::checksum_of(migration.sql);
     record(connection, migration.number, migration.name, &checksum).await?;
-    let statements = migration.sql.split(";\n").map(str::trim).filter(|statement| !statement.is_empty());
+    let statements = migration
+        .sql
+        .split(";\n")
+        .map(str::trim)
+        .filter(|statement| !statement.is_empty());
     for statement in statements.filter(|statement| begun.adopts || !statement.lines().any(|line| line == ADOPT)) {
-        let done = connection.execute(sqlx::raw_sql(AssertSqlSafe(server.localized(statement)))).await;
+        let done = connection
+            .execute(sqlx::raw_sql(AssertSqlSafe(server.localized(statement))))
+            .await;
         match done {
             Err(source) if begun.before && error::is_applied_already(&source) => {}
             done => drop(done.map_err(|source| failed(source).with("migration", migration.name))?),
@@ -373,7 +401,11 @@ async fn create_routines(connection: &mut MySqlConnection, server: &Server) -> R
             .map_err(|source| failed(source).with("procedure", routine.name))?;
     }
     for (kind, name) in names_of_routines(connection).await? {
-        if !ROUTINES.iter().any(|routine| routine.kind == kind && routine.name == name) && name.starts_with("convoke_") {
+        if !ROUTINES
+            .iter()
+            .any(|routine| routine.kind == kind && routine.name == name)
+            && name.starts_with("convoke_")
+        {
             execute(connection, &format!("DROP {kind} IF EXISTS `{name}`")).await?;
         }
     }
@@ -404,7 +436,10 @@ async fn create(connection: &mut MySqlConnection, server: &Server, routine: &Rou
 /// Drops everything. The record of migrations goes last and is marked as begun first, so that a database whose reset was cut
 /// short is set up again by the next one who opens it.
 async fn drop_all(connection: &mut MySqlConnection) -> Result<()> {
-    for sql in ["UPDATE convoke_migration SET done = 0", "DELETE FROM convoke_procedures"] {
+    for sql in [
+        "UPDATE convoke_migration SET done = 0",
+        "DELETE FROM convoke_procedures",
+    ] {
         match connection.execute(sql).await {
             Err(source) if error::is_missing_table(&source) => {}
             done => drop(done.map_err(failed)?),
@@ -437,7 +472,11 @@ mod tests {
     fn migrations_are_numbered_as_their_files_say() {
         for (index, migration) in MIGRATIONS.iter().enumerate() {
             assert_eq!(migration.number as usize, index + 1);
-            assert!(migration.name.starts_with(&format!("{:04}_", migration.number)), "{}", migration.name);
+            assert!(
+                migration.name.starts_with(&format!("{:04}_", migration.number)),
+                "{}",
+                migration.name
+            );
         }
     }
 
@@ -450,7 +489,10 @@ mod tests {
             done: true,
         };
         assert!(check_applied(&[applied(1, &routines::checksum_of(MIGRATIONS[0].sql))]).is_ok());
-        assert_eq!(check_applied(&[applied(99, "")]).unwrap_err().kind(), ErrorKind::Unsupported);
+        assert_eq!(
+            check_applied(&[applied(99, "")]).unwrap_err().kind(),
+            ErrorKind::Unsupported
+        );
         assert_eq!(check_applied(&[applied(1, "")]).unwrap_err().kind(), ErrorKind::Corrupt);
     }
 }

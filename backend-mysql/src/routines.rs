@@ -92,11 +92,13 @@ pub(crate) fn checksum_of(text: &str) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 #[cfg(test)]
@@ -107,7 +109,11 @@ mod tests {
     fn every_routine_is_what_its_entry_says() {
         for routine in ROUTINES {
             let head = format!("CREATE {} {}", routine.kind, routine.name);
-            let found = routine.sql.lines().find(|line| !line.starts_with("--")).unwrap_or_default();
+            let found = routine
+                .sql
+                .lines()
+                .find(|line| !line.starts_with("--"))
+                .unwrap_or_default();
             assert!(found.starts_with(&head), "{head}: {found}");
         }
     }
@@ -116,7 +122,9 @@ mod tests {
     fn every_file_is_listed() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("procedures");
         let concerns = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        let files: usize = concerns.map(|concern| std::fs::read_dir(concern).unwrap().count()).sum();
+        let files: usize = concerns
+            .map(|concern| std::fs::read_dir(concern).unwrap().count())
+            .sum();
         assert_eq!(files, ROUTINES.len());
     }
 

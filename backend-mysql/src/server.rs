@@ -23,7 +23,11 @@ impl Server {
     /// # Errors
     /// Unsupported for a version that lacks what the schema needs.
     pub(crate) fn parse(version: &str) -> Result<Self> {
-        let family = if version.contains("MariaDB") { Family::MariaDb } else { Family::MySql };
+        let family = if version.contains("MariaDB") {
+            Family::MariaDb
+        } else {
+            Family::MySql
+        };
         let plain = version.split('-').next().unwrap_or_default();
         let mut parts = plain.split('.').map(|part| part.parse().unwrap_or(0));
         let found = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
@@ -68,7 +72,8 @@ pub(crate) fn durability(flush_log: i64, sync_binlog: Option<i64>) -> Durability
              transactions"
         )),
         (0, _) => Durability::Relaxed(
-            "innodb_flush_log_at_trx_commit is 0: a crash of the server loses up to a second of what was acknowledged".to_owned(),
+            "innodb_flush_log_at_trx_commit is 0: a crash of the server loses up to a second of what was acknowledged"
+                .to_owned(),
         ),
         (other, _) => Durability::Relaxed(format!(
             "innodb_flush_log_at_trx_commit is {other}: a power cut of the server loses up to a second of what was acknowledged"

@@ -30,12 +30,22 @@ impl MysqlStore {
     }
 
     /// One call that may change something.
-    pub(crate) async fn write(&self, at: &'static str, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<MySqlRow>> {
+    pub(crate) async fn write(
+        &self,
+        at: &'static str,
+        sql: &'static str,
+        params: &[Param<'_>],
+    ) -> Result<Vec<MySqlRow>> {
         call::write(&self.pool, sql, params).await.map_err(|error| error.at(at))
     }
 
     /// One call that changes nothing.
-    pub(crate) async fn read(&self, at: &'static str, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<MySqlRow>> {
+    pub(crate) async fn read(
+        &self,
+        at: &'static str,
+        sql: &'static str,
+        params: &[Param<'_>],
+    ) -> Result<Vec<MySqlRow>> {
         call::read(&self.pool, sql, params).await.map_err(|error| error.at(at))
     }
 }

@@ -73,7 +73,9 @@ impl Workers for MysqlStore {
             status.as_str().into(),
             self.now_param(),
         ];
-        let rows = self.write(AT, "CALL convoke_set_worker_status(?, ?, ?, ?)", &params).await?;
+        let rows = self
+            .write(AT, "CALL convoke_set_worker_status(?, ?, ?, ?)", &params)
+            .await?;
         let registration = Registration {
             worker: name.clone(),
             incarnation: incarnation.unwrap_or(Incarnation::from_number(0)),
@@ -94,13 +96,24 @@ impl Workers for MysqlStore {
 
     async fn list_workers(&self, page: &Page) -> Result<Paged<Worker>> {
         const AT: &str = "workers.list";
-        let after = page.after.as_ref().map(Cursor::worker).transpose().map_err(|error| error.at(AT))?;
+        let after = page
+            .after
+            .as_ref()
+            .map(Cursor::worker)
+            .transpose()
+            .map_err(|error| error.at(AT))?;
         let sql = select_workers!("FORCE INDEX (ux_convoke_worker_name) WHERE w.name > ? ORDER BY w.name LIMIT ?");
         let after = after.as_ref().map_or("", WorkerName::as_str);
         let params = [self.now_param(), after.into(), (page.limit.get() + 1).into()];
         let rows = self.read(AT, sql, &params).await?;
-        let workers = rows.iter().map(worker).collect::<Result<_>>().map_err(|error| error.at(AT))?;
-        Ok(Paged::cut(workers, page.limit, |last: &Worker| Cursor::behind_worker(&last.name)))
+        let workers = rows
+            .iter()
+            .map(worker)
+            .collect::<Result<_>>()
+            .map_err(|error| error.at(AT))?;
+        Ok(Paged::cut(workers, page.limit, |last: &Worker| {
+            Cursor::behind_worker(&last.name)
+        }))
     }
 
     async fn count_workers(&self) -> Result<RoleCounts> {
@@ -112,7 +125,9 @@ impl Workers for MysqlStore {
 
     async fn delete_worker(&self, name: &WorkerName) -> Result<()> {
         const AT: &str = "workers.delete";
-        let rows = self.write(AT, "CALL convoke_delete_worker(?)", &[name.as_str().into()]).await?;
+        let rows = self
+            .write(AT, "CALL convoke_delete_worker(?)", &[name.as_str().into()])
+            .await?;
         let deleted = match outcome(&rows)? {
             None => Ok(()),
             Some("unknown") => Err(error::unknown_worker(name)),
@@ -123,7 +138,12 @@ impl Workers for MysqlStore {
 
     async fn worker_history(&self, name: &WorkerName, page: &Page) -> Result<Paged<WorkerChange>> {
         const AT: &str = "workers.history";
-        let before = page.after.as_ref().map(Cursor::number).transpose().map_err(|error| error.at(AT))?;
+        let before = page
+            .after
+            .as_ref()
+            .map(Cursor::number)
+            .transpose()
+            .map_err(|error| error.at(AT))?;
         let sql = "SELECT id, at_us, name, status, lstatus, incarnation FROM qtopology_worker_history \
                    FORCE INDEX (ix_convoke_worker_history) WHERE name = ? AND id < ? ORDER BY id DESC LIMIT ?";
         let params = [
@@ -132,7 +152,11 @@ impl Workers for MysqlStore {
             (page.limit.get() + 1).into(),
         ];
         let rows = self.read(AT, sql, &params).await?;
-        let changes = rows.iter().map(change).collect::<Result<_>>().map_err(|error| error.at(AT))?;
+        let changes = rows
+            .iter()
+            .map(change)
+            .collect::<Result<_>>()
+            .map_err(|error| error.at(AT))?;
         let page = Paged::cut(changes, page.limit, |(id, _): &(u64, _)| Cursor::behind_number(*id));
         Ok(page.map(|(_, change)| change))
     }
@@ -144,7 +168,9 @@ impl Workers for MysqlStore {
             (MAX_REFRESHED as u64).into(),
             self.now_param(),
         ];
-        let rows = self.write(AT, "CALL convoke_refresh_statuses(?, ?, ?)", &params).await?;
+        let rows = self
+            .write(AT, "CALL convoke_refresh_statuses(?, ?, ?)", &params)
+            .await?;
         let Some(row) = rows.first() else {
             return Ok(Refreshed::default());
         };
@@ -179,7 +205,10 @@ fn worker(row: &MySqlRow) -> Result<Worker> {
         status: status(row.text(1)?)?,
         incarnation: Incarnation::from_number(row.number(2)?),
         last_ping: row.time(3)?,
-        role: row.text(4)?.parse().map_err(|source| unexpected("a role").caused_by(source))?,
+        role: row
+            .text(4)?
+            .parse()
+            .map_err(|source| unexpected("a role").caused_by(source))?,
     })
 }
 
@@ -189,7 +218,10 @@ fn change(row: &MySqlRow) -> Result<(u64, WorkerChange)> {
         at: row.time(1)?,
         name: row.worker(2)?,
         status: status(row.text(3)?)?,
-        role: row.text(4)?.parse().map_err(|source| unexpected("a role").caused_by(source))?,
+        role: row
+            .text(4)?
+            .parse()
+            .map_err(|source| unexpected("a role").caused_by(source))?,
         incarnation: Incarnation::from_number(row.number(5)?),
     };
     Ok((row.number(0)?, change))
@@ -206,9 +238,12 @@ fn counts(row: &Columns<'_>) -> Result<RoleCounts> {
 
 fn refreshed(row: &Columns<'_>) -> Result<Refreshed> {
     let names = |column| -> Result<Vec<WorkerName>> {
-        let names: Vec<String> =
-            serde_json::from_str(row.text(column)?).map_err(|source| unexpected("a list of names").caused_by(source))?;
-        names.into_iter().map(|name| WorkerName::new(&name).map_err(|source| crate::error::foreign_name(source, &name))).collect()
+        let names: Vec<String> = serde_json::from_str(row.text(column)?)
+            .map_err(|source| unexpected("a list of names").caused_by(source))?;
+        names
+            .into_iter()
+            .map(|name| WorkerName::new(&name).map_err(|source| crate::error::foreign_name(source, &name)))
+            .collect()
     };
     let vacated = match row.some_text(3)? {
         None => None,

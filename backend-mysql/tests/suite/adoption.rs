@@ -12,7 +12,10 @@ use crate::databases::Databases;
 const VERSION_17: &str = include_str!("version_17.sql");
 
 async fn run(connection: &mut MySqlConnection, sql: &str) {
-    connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await.unwrap();
+    connection
+        .execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())))
+        .await
+        .unwrap();
 }
 
 fn name(name: &str) -> WorkerName {
@@ -44,7 +47,10 @@ pub(crate) async fn a_database_of_version_17_is_adopted_with_its_rows(kind: Kind
     let store = database.store().await;
     assert!(store.check().await.unwrap().is_current());
     let workers = store.list_workers(&Default::default()).await.unwrap().items;
-    let found: Vec<_> = workers.iter().map(|worker| (worker.name.as_str(), worker.status, worker.role)).collect();
+    let found: Vec<_> = workers
+        .iter()
+        .map(|worker| (worker.name.as_str(), worker.status, worker.role))
+        .collect();
     assert_eq!(
         found,
         [
@@ -58,19 +64,35 @@ pub(crate) async fn a_database_of_version_17_is_adopted_with_its_rows(kind: Kind
     assert!((3_600..3_700).contains(&now.since(workers[1].last_ping).as_secs()));
     assert_eq!(store.leader().await.unwrap().unwrap().worker, name("boss"));
 
-    let history = store.worker_history(&name("twice"), &Default::default()).await.unwrap().items;
-    assert_eq!(history.iter().map(|row| row.status).collect::<Vec<_>>(), [WorkerStatus::Dead, WorkerStatus::Alive]);
+    let history = store
+        .worker_history(&name("twice"), &Default::default())
+        .await
+        .unwrap()
+        .items;
+    assert_eq!(
+        history.iter().map(|row| row.status).collect::<Vec<_>>(),
+        [WorkerStatus::Dead, WorkerStatus::Alive]
+    );
     assert_eq!(history[0].at.since(history[1].at).as_secs(), 1);
 
     let me = store.register_worker(&name("twice")).await.unwrap();
-    let got = store.receive_messages(&me, &Claim::new(Limit::MAX, Ttl::from_secs(10))).await.unwrap();
+    let got = store
+        .receive_messages(&me, &Claim::new(Limit::MAX, Ttl::from_secs(10)))
+        .await
+        .unwrap();
     assert_eq!(got.len(), 1);
     assert_eq!(got[0].message.content.as_str(), "{\"uuid\":\"ü\"}");
 
-    let rows = plain.fetch_all("select uuid, config, worker, pid from qtopology_topology order by uuid").await.unwrap();
+    let rows = plain
+        .fetch_all("select uuid, config, worker, pid from qtopology_topology order by uuid")
+        .await
+        .unwrap();
     assert_eq!(rows.len(), 2);
     assert_eq!(rows[0].try_get::<String, _>("config").unwrap(), "{\"new\":1}");
-    let kept = plain.fetch_all("select * from qtopology_topology_history").await.unwrap();
+    let kept = plain
+        .fetch_all("select * from qtopology_topology_history")
+        .await
+        .unwrap();
     assert_eq!(kept.len(), 1);
 }
 
@@ -80,7 +102,10 @@ pub(crate) async fn an_adopted_schema_is_the_one_that_we_make(kind: Kind) {
     let adopted = Databases::of(kind).bare().await;
     run(&mut adopted.plain().await, VERSION_17).await;
     adopted.store().await;
-    assert_eq!(described(&mut made.plain().await).await, described(&mut adopted.plain().await).await);
+    assert_eq!(
+        described(&mut made.plain().await).await,
+        described(&mut adopted.plain().await).await
+    );
 }
 
 /// Columns and keys of all tables; the order of columns is free.
@@ -98,8 +123,15 @@ pub(crate) async fn an_older_version_is_refused_and_left_as_it_is(kind: Kind) {
     let database = Databases::of(kind).bare().await;
     let mut plain = database.plain().await;
     run(&mut plain, VERSION_17).await;
-    run(&mut plain, "update qtopology_settings set value = '16' where name = 'db_version'").await;
-    let error = MysqlDriver.open(&OpenOptions::new(&database.url).unwrap()).await.unwrap_err();
+    run(
+        &mut plain,
+        "update qtopology_settings set value = '16' where name = 'db_version'",
+    )
+    .await;
+    let error = MysqlDriver
+        .open(&OpenOptions::new(&database.url).unwrap())
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().contains("qtopology-mysql 2.2.1"), "{error}");
     let tables = plain.fetch_all("show tables like 'convoke%'").await.unwrap();

@@ -118,7 +118,10 @@ impl Database {
     /// A connection as the published client of qtopology-mysql has it: with the session of the server's defaults.
     pub(crate) async fn plain(&self) -> MySqlConnection {
         let options: MySqlConnectOptions = self.url.parse().unwrap();
-        let options = options.timezone(None).pipes_as_concat(false).no_engine_substitution(false);
+        let options = options
+            .timezone(None)
+            .pipes_as_concat(false)
+            .no_engine_substitution(false);
         options.connect().await.unwrap()
     }
 
@@ -132,7 +135,10 @@ impl Database {
             "qtopology_worker_history",
             "qtopology_topology_history",
         ];
-        let emptied = tables.iter().map(|table| format!("DELETE FROM {table}; ")).collect::<String>()
+        let emptied = tables
+            .iter()
+            .map(|table| format!("DELETE FROM {table}; "))
+            .collect::<String>()
             + "UPDATE convoke_seat SET term = 0, holder = NULL, incarnation = 0, promised_until_us = 0, legacy = 0; \
                UPDATE convoke_counter SET value = 0";
         connection.execute(sqlx::raw_sql(AssertSqlSafe(emptied))).await.ok()?;

@@ -1,13 +1,96 @@
 //! The suite on MariaDB and MySQL, and what only this backend has to keep.
 
+mod adoption;
+mod bad_days;
 mod databases;
+mod migrations;
+mod node;
+mod plans;
+mod proxy;
+mod schema;
+mod time_zones;
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+/// Polls until the condition holds; fails after 30 s.
+async fn eventually<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
+    let begun = Instant::now();
+    while !condition().await {
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "{what}: still not so after 30 s"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Tests that run on each kind of server: `concern: sentence, sentence;`.
+macro_rules! tests_of {
+    ($kind:expr; $($concern:ident: $($sentence:ident),+ $(,)?;)+) => {
+        $(mod $concern {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $sentence() {
+                crate::$concern::$sentence($kind).await;
+            })+
+        })+
+    };
+}
+
+macro_rules! on_a_server {
+    ($kind:expr) => {
+        convoke_conformance::suite!(crate::databases::Databases::of($kind));
+
+        tests_of! { $kind;
+            node:
+                both_kinds_see_the_same_workers_and_messages,
+                a_node_leader_excludes_ours_and_ours_a_node_leader,
+                a_node_lead_lasts_ten_seconds_from_its_last_ping,
+                a_node_leader_that_is_declared_dead_leads_no_more_and_its_promise_is_kept,
+                lstatus_leader_by_a_plain_update_takes_a_free_seat_and_no_other,
+                two_readers_of_one_queue_never_get_the_same_message,
+                reading_ones_own_messages_harms_nobody_elses,
+                the_other_procedures_do_what_they_did,
+                elections_by_both_kinds_at_once_never_make_two_leaders;
+            adoption:
+                a_database_of_version_17_is_adopted_with_its_rows,
+                an_adopted_schema_is_the_one_that_we_make,
+                an_older_version_is_refused_and_left_as_it_is;
+            migrations:
+                many_who_open_an_empty_database_at_once_make_one_schema,
+                a_set_up_that_was_cut_short_goes_on_where_it_was,
+                an_adoption_that_was_cut_short_goes_on_where_it_was,
+                a_newer_schema_is_refused,
+                a_changed_migration_is_corrupt,
+                a_missing_procedure_is_named_and_made_again,
+                a_reset_leaves_nothing_and_a_new_set_up_works;
+            time_zones:
+                time_zones_of_server_and_clients_play_no_part;
+            bad_days:
+                a_server_that_is_down_is_unavailable_and_works_again_when_it_is_back,
+                a_server_that_hangs_ends_the_call_in_time,
+                a_reply_that_is_lost_leaves_a_write_unknown_and_a_read_repeated,
+                a_wrong_password_an_unknown_database_and_missing_rights_say_what_to_do,
+                a_lock_that_somebody_holds_for_long_is_unavailable_and_nothing_happened,
+                a_call_that_is_killed_keeps_no_lock,
+                a_dropped_call_keeps_no_lock;
+            plans:
+                what_an_operation_reads_does_not_grow_with_what_it_does_not_touch;
+        }
+    };
+}
 
 /// MariaDB 10.11 or later.
 mod mariadb {
-    convoke_conformance::suite!(super::databases::Databases::of(convoke_test_servers::Kind::MariaDb));
+    on_a_server!(convoke_test_servers::Kind::MariaDb);
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_schema_is_the_one_that_is_committed() {
+        crate::schema::the_schema_is_the_one_that_is_committed().await;
+    }
 }
 
 /// Oracle MySQL 9.
 mod mysql {
-    convoke_conformance::suite!(super::databases::Databases::of(convoke_test_servers::Kind::MySql));
+    on_a_server!(convoke_test_servers::Kind::MySql);
 }
