@@ -62,18 +62,19 @@ impl Outcomes {
 
     fn count(&mut self, name: &str, result: &str) {
         self.all.add(result);
-        if self.target == "saboteurs" {
+        if name.starts_with("rejects::") {
             self.saboteurs.add(result);
         } else if let Some(backend) = self.package.strip_prefix("convoke-backend-")
             && self.target != "doc"
             && is_case(name)
         {
-            // A package that takes the suite on several servers has a module for each.
+            // A package that takes the suite more than once has a module for each time, named after the server.
             let backend = match name.rsplit("::").nth(1) {
-                Some(module) => module,
-                None => backend,
+                Some(server) if BACKENDS.contains(&server) => server.to_owned(),
+                None | Some("contract") => backend.to_owned(),
+                Some(variant) => format!("{backend} ({variant})"),
             };
-            self.cases.entry(backend.to_owned()).or_default().add(result);
+            self.cases.entry(backend).or_default().add(result);
         }
     }
 
@@ -137,7 +138,8 @@ mod tests {
         let mut outcomes = Outcomes::of(BTreeMap::from([
             ("suite-1".to_owned(), of("convoke-backend-sqlite", "suite")),
             ("suite-2".to_owned(), of("convoke-backend-mysql", "suite")),
-            ("saboteurs-3".to_owned(), of("convoke-conformance", "saboteurs")),
+            ("suite-3".to_owned(), of("convoke-backend-redis", "suite")),
+            ("teeth-4".to_owned(), of("convoke-conformance", "teeth")),
         ]));
         for line in lines {
             outcomes.read(line);
@@ -149,14 +151,18 @@ mod tests {
     fn cases_are_counted_for_the_backend_or_the_module_that_took_them() {
         let outcomes = after(&[
             "     Running tests/suite.rs (target/debug/deps/suite-1)",
-            "test workers_e01_a_name_is_taken ... ok",
-            "test workers_e02_a_name_is_taken_over ... FAILED",
+            "test contract::workers_e01_a_name_is_taken ... ok",
+            "test contract::workers_e02_a_name_is_taken_over ... FAILED",
             "test a_busy_file_waits ... ok",
             "     Running tests/suite.rs (/elsewhere/deps/suite-2)",
             "test mariadb::workers_e01_a_name_is_taken ... ok",
             "test mysql::workers_e01_a_name_is_taken ... ok",
-            "     Running tests/saboteurs.rs (target/debug/deps/saboteurs-3)",
-            "test forgets_the_term ... ok",
+            "     Running tests/suite.rs (target/debug/deps/suite-3)",
+            "test contract::valkey::workers_e01_a_name_is_taken ... ok",
+            "test cluster::workers_e01_a_name_is_taken ... ok",
+            "     Running tests/teeth.rs (target/debug/deps/teeth-4)",
+            "test rejects::a_term_that_is_forgotten ... ok",
+            "test honest::workers_e01_a_name_is_taken ... ok",
         ]);
         let count = |passed, failed| Count {
             passed,
@@ -166,13 +172,15 @@ mod tests {
         let expected = [
             ("mariadb", count(1, 0)),
             ("mysql", count(1, 0)),
+            ("redis (cluster)", count(1, 0)),
             ("sqlite", count(1, 1)),
+            ("valkey", count(1, 0)),
         ];
         assert_eq!(
             outcomes.cases,
             expected.map(|(name, count)| (name.to_owned(), count)).into()
         );
-        assert_eq!((outcomes.saboteurs, outcomes.all), (count(1, 0), count(5, 1)));
+        assert_eq!((outcomes.saboteurs, outcomes.all), (count(1, 0), count(8, 1)));
     }
 
     #[test]
