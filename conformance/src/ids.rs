@@ -115,11 +115,10 @@ fn in_operation(operation: &mut Operation, change: Change<'_>) {
     match operation {
         Operation::Workers(operation) => match operation {
             WO::PingWorker { registration } => in_registration(registration, change),
-            WO::SetWorkerStatus { incarnation, .. } => {
-                if let Some(incarnation) = incarnation {
-                    in_incarnation(incarnation, change);
-                }
-            }
+            WO::SetWorkerStatus {
+                incarnation: Some(incarnation),
+                ..
+            } => in_incarnation(incarnation, change),
             WO::ListWorkers { page } | WO::WorkerHistory { page, .. } => in_page(page, change),
             _ => {}
         },

@@ -6,36 +6,51 @@
 //! use std::sync::Arc;
 //! use convoke_conformance::{Capabilities, Capability, Harness, Place};
 //! use convoke_core::{Clock, Result, Store, async_trait};
+//! # use convoke_backend_memory::MemoryStore as Database;
 //!
 //! struct Mine;
 //!
 //! #[async_trait]
 //! impl Harness for Mine {
+//!     /// An empty installation that no other clause uses.
 //!     async fn fresh(&self) -> Arc<dyn Place> {
-//!         Arc::new(Database) // an empty one that no other clause uses
+//!         Arc::new(Fresh(Database::new(Clock::Store)))
 //!     }
+//!     /// All capabilities when left out.
 //!     fn capabilities(&self) -> Capabilities {
 //!         Capabilities::all().without(Capability::Durable)
 //!     }
 //! }
 //!
-//! struct Database;
+//! struct Fresh(Database);
 //!
 //! #[async_trait]
-//! impl Place for Database {
+//! impl Place for Fresh {
+//!     /// Another handle on this installation, with a connection of its own, that obeys the clock.
 //!     async fn open(&self, clock: Clock) -> Result<Arc<dyn Store>> {
-//!         # let _ = clock;
-//!         todo!("connect to this database, migrate, and obey the clock")
+//!         Ok(Arc::new(self.0.with_clock(clock)))
 //!     }
 //! }
 //!
 //! convoke_conformance::suite!(Mine);
 //! ```
 //!
-//! Each clause is then one test with a stable name, such as `leadership_e03_a_leader_asking_twice_keeps_its_term`; the
-//! letter says how it judges ([`Kind`]). A clause that needs a [`Capability`] which the backend declares to lack is not
-//! skipped: in its place runs the check that the backend says so. [`report`] runs all clauses and gives a [`Report`] to
-//! publish.
+//! Each clause of the contract is then one test with a stable name, such as
+//! `leadership_e03_a_leader_asking_twice_keeps_its_term`; the letter says how it judges ([`Kind`]). A clause that needs a
+//! [`Capability`] which the backend declares to lack is not skipped: in its place runs the check that the backend says
+//! so. [`report`] runs all clauses and gives a [`Report`] to publish.
+//!
+//! Four kinds of case, because no single one is enough: examples with literal answers, invariants, a model, and races
+//! that are checked for linearizability. The [`SABOTEURS`] prove that they have teeth: each breaks the contract in one
+//! way, and the clause that it names must reject it.
+//!
+//! | variable | meaning | default |
+//! |---|---|---|
+//! | `PROPTEST_CASES` | random runs of each model and each invariant | 24 |
+//! | `CONVOKE_SEED` | repeats random runs; a failure prints it | new each time |
+//! | `CONVOKE_RACE_ROUNDS` | rounds of each race | 12 |
+//! | `CONVOKE_MESSAGES` | messages that two receivers handle | 2,000 |
+//! | `CONVOKE_ELECTIONS` | elections by the clock of the store | 40 |
 
 mod case;
 mod expect;
@@ -46,6 +61,7 @@ mod linearizability;
 mod model;
 mod races;
 mod run;
+mod saboteurs;
 mod stage;
 mod steps;
 
@@ -57,7 +73,8 @@ mod workers;
 
 pub use case::{Case, Check, Failure, Kind};
 pub use harness::{Capabilities, Capability, Harness, Place};
-pub use run::{CaseResult, Outcome, Report, cases, judge, report};
+pub use run::{CaseResult, Outcome, Report, cases, judge, must_reject, report};
+pub use saboteurs::{SABOTEURS, Saboteur, honest};
 pub use stage::Stage;
 
 /// The cases of all concerns.

@@ -1,5 +1,6 @@
 //! Races: many tasks on handles of their own, at once.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use convoke_core::Operation;
 use parking_lot::Mutex;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use tokio::task::JoinSet;
 
 use crate::case::{Check, Failure};
 use crate::expect::Handle;
@@ -38,7 +40,8 @@ pub(crate) async fn open_all(stage: &Stage, racers: usize) -> Check<Vec<Handle>>
     Ok(handles)
 }
 
-/// Runs one task per handle, all at once, and gathers what they found.
+/// Runs one task per handle, all at once, and gathers what they found in the order of the handles. The first that fails
+/// ends the race.
 pub(crate) async fn at_once<T, F, J>(handles: &[Handle], act: F) -> Check<Vec<T>>
 where
     T: Send + 'static,
@@ -46,23 +49,21 @@ where
     J: Future<Output = Check<T>> + Send + 'static,
 {
     let gate = Arc::new(tokio::sync::Barrier::new(handles.len()));
-    let tasks: Vec<_> = handles
-        .iter()
-        .enumerate()
-        .map(|(number, handle)| {
-            let racing = act(number, handle.clone());
-            let gate = gate.clone();
-            tokio::spawn(async move {
-                gate.wait().await;
-                racing.await
-            })
-        })
-        .collect();
-    let mut found = Vec::new();
-    for task in tasks {
-        found.push(task.await.map_err(|error| Failure::elsewhere(error.to_string()))??);
+    let mut tasks = JoinSet::new();
+    for (number, handle) in handles.iter().enumerate() {
+        let racing = act(number, handle.clone());
+        let gate = gate.clone();
+        tasks.spawn(async move {
+            gate.wait().await;
+            racing.await.map(|found| (number, found))
+        });
     }
-    Ok(found)
+    let mut found = BTreeMap::new();
+    while let Some(task) = tasks.join_next().await {
+        let (number, it) = task.map_err(|error| Failure::elsewhere(error.to_string()))??;
+        found.insert(number, it);
+    }
+    Ok(found.into_values().collect())
 }
 
 /// Races random deeds of a mix on handles of their own, at one instant, and looks for an order that explains them.

@@ -9,6 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::case::{Case, Check, Failure, Kind};
 use crate::harness::{Capabilities, Capability, Harness};
+use crate::saboteurs::Saboteur;
 use crate::stage::Stage;
 
 /// How long one case may take until it counts as hung.
@@ -32,6 +33,15 @@ pub fn judge(id: &str, harness: impl Harness) -> Check {
         Outcome::Passed | Outcome::Declared(_) => Ok(()),
         Outcome::Failed(why) => Err(Failure::elsewhere(why)),
     }
+}
+
+/// Judges that a saboteur is rejected. What [`teeth!`](crate::teeth) expands to.
+///
+/// # Errors
+/// When the clause that must reject it accepts it.
+pub fn must_reject(saboteur: &str) -> Check {
+    let found = Saboteur::of(saboteur).ok_or_else(|| Failure::elsewhere(format!("there is no saboteur {saboteur}")))?;
+    runtime()?.block_on(found.must_be_rejected())
 }
 
 /// Judges every clause, one after the other, and tells how each one went.

@@ -22,8 +22,8 @@ pub(super) async fn leadership_r02_of_many_who_campaign_at_once_one_is_elected(s
     let mut before = Term::from_number(0);
     for _ in 0..rounds() {
         let mut candidates = Vec::new();
-        for number in 0..handles.len() {
-            candidates.push(register(&handles[number], &format!("w{number}")).await?);
+        for (number, store) in handles.iter().enumerate() {
+            candidates.push(register(store, &format!("w{number}")).await?);
         }
         let told = at_once(&handles, |number, store| {
             let me = candidates[number].clone();

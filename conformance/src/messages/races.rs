@@ -148,7 +148,7 @@ async fn receive_and_crash(store: &Handle, worker: &Registration, luck: usize) -
     for turn in 0..3 {
         let claim = Claim::new(Limit::new(7)?, secs(30));
         for (index, delivery) in store.receive_messages(worker, &claim).await?.into_iter().enumerate() {
-            if (index + turn + luck) % 3 != 0 {
+            if !(index + turn + luck).is_multiple_of(3) {
                 store.ack_message(&delivery.receipt).await?;
                 settled.push(delivery.message.command.to_string());
             }

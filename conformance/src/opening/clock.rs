@@ -54,6 +54,8 @@ pub(super) async fn opening_e11_every_operation_obeys_the_manual_clock(stage: St
         let lease = elect(&store, &a, secs(10)).await?;
         same("the end of a lease", lease.expires, begin.plus(secs(10)))?;
         store.check_term(lease.term).await?;
+        let leader = store.leader().await?.map(|leader| leader.term);
+        same("who leads", leader, Some(lease.term))?;
         same("how many lead", store.count_workers().await?.leader, 1)?;
         stage.clock.advance(secs(5));
         let renewal = store.renew_lease(&lease, secs(10)).await?;
