@@ -36,7 +36,7 @@ CREATE TABLE `qtopology_message` (
   `id` bigint(20) NOT NULL AUTO_INCREMENT,
   `worker` varchar(100) NOT NULL,
   `cmd` varchar(100) NOT NULL,
-  `content` mediumtext NOT NULL,
+  `content` longtext NOT NULL,
   `created` datetime(6) NOT NULL,
   `valid_until` datetime(6) NOT NULL,
   `sent_us` bigint(20) NOT NULL DEFAULT timestampdiff(MICROSECOND,'1970-01-01',utc_timestamp(6)),
@@ -51,14 +51,14 @@ CREATE TABLE `qtopology_message` (
 
 CREATE TABLE `qtopology_settings` (
   `name` varchar(100) NOT NULL,
-  `value` mediumtext NOT NULL,
+  `value` longtext NOT NULL,
   PRIMARY KEY (`name`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
 
 CREATE TABLE `qtopology_topology` (
   `id` int(11) NOT NULL AUTO_INCREMENT,
   `uuid` varchar(100) NOT NULL,
-  `config` mediumtext NOT NULL,
+  `config` longtext NOT NULL,
   `status` varchar(10) NOT NULL,
   `worker` varchar(100) DEFAULT NULL,
   `weight` float NOT NULL,

@@ -4,11 +4,11 @@
 -- The settings of qtopology-mysql.
 CREATE TABLE IF NOT EXISTS qtopology_settings (
   name VARCHAR(100) NOT NULL,
-  value MEDIUMTEXT NOT NULL,
+  value LONGTEXT NOT NULL,
   PRIMARY KEY (name)
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
 
 -- ADOPT
 ALTER TABLE qtopology_settings
   CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin,
-  MODIFY COLUMN value MEDIUMTEXT NOT NULL;
+  MODIFY COLUMN value LONGTEXT NOT NULL;

@@ -60,7 +60,8 @@ pub(crate) fn from_sqlx(error: sqlx::Error, stage: Stage) -> Error {
         (_, Some(number)) => of_server(number, stage),
         (sqlx::Error::Configuration(_), _) => (
             ErrorKind::InvalidArgument,
-            "the URL of the database is not understood, or asks for what this build cannot do (TLS needs the feature tls-rustls)",
+            "the URL of the database is not understood, or the server wants TLS for the password, which this build lacks; correct it, \
+             or build with the feature tls-rustls",
         ),
         (sqlx::Error::Tls(_), _) => (
             ErrorKind::InvalidArgument,

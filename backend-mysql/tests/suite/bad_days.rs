@@ -124,8 +124,13 @@ pub(crate) async fn a_wrong_password_an_unknown_database_and_missing_rights_say_
     let mut wrong = url.clone();
     wrong.set_password(Some("s3cret")).unwrap();
     let error = refused(wrong.as_str()).await;
-    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
-    assert!(error.to_string().contains("password"), "{error}");
+    if kind == Kind::MySql && !cfg!(feature = "tls-rustls") {
+        // MySQL takes passwords by TLS only, which this build lacks.
+        assert!(error.to_string().contains("tls-rustls"), "{error}");
+    } else {
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+        assert!(error.to_string().contains("password"), "{error}");
+    }
     assert!(!format!("{error} {error:?}").contains("s3cret"));
 
     let mut unknown = url.clone();
