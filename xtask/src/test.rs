@@ -36,6 +36,11 @@ fn cargo_test(arguments: &[String]) -> Command {
     let names_packages = arguments.iter().any(|argument| {
         argument == "-p" || argument == "--package" || argument.starts_with("--package=") || argument == "--workspace"
     });
+    // With a single thread, what a test prints would stand between its name and its result.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if cores == 1 && std::env::var_os("RUST_TEST_THREADS").is_none() {
+        command.env("RUST_TEST_THREADS", "2");
+    }
     if !names_packages {
         command.arg("--workspace");
     }

@@ -34,8 +34,24 @@ impl Count {
         match result.split([',', ' ']).next().unwrap_or_default() {
             "ok" => self.passed += 1,
             "FAILED" => self.failed += 1,
-            _ => self.ignored += 1,
+            "ignored" => self.ignored += 1,
+            // What a test printed itself.
+            _ => {}
         }
+    }
+
+    /// Adds a summary, such as `ok. 3 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out`.
+    fn add_summary(&mut self, summary: &str) {
+        let words: Vec<_> = summary.split([' ', ';']).collect();
+        let number_before = |word| {
+            words
+                .iter()
+                .position(|other| *other == word)
+                .and_then(|at| words[at - 1].parse().ok())
+        };
+        self.passed += number_before("passed").unwrap_or(0);
+        self.failed += number_before("failed").unwrap_or(0);
+        self.ignored += number_before("ignored").unwrap_or(0);
     }
 }
 
@@ -55,13 +71,14 @@ impl Outcomes {
         } else if let Some(package) = line.trim_start().strip_prefix("Doc-tests ") {
             self.package = package.to_owned();
             self.target = "doc".to_owned();
+        } else if let Some(summary) = line.strip_prefix("test result: ") {
+            self.all.add_summary(summary);
         } else if let Some((name, result)) = line.strip_prefix("test ").and_then(|rest| rest.split_once(" ... ")) {
             self.count(name, result);
         }
     }
 
     fn count(&mut self, name: &str, result: &str) {
-        self.all.add(result);
         if name.starts_with("rejects::") {
             self.saboteurs.add(result);
         } else if let Some(backend) = self.package.strip_prefix("convoke-backend-")
@@ -163,6 +180,8 @@ mod tests {
             "     Running tests/teeth.rs (target/debug/deps/teeth-4)",
             "test rejects::a_term_that_is_forgotten ... ok",
             "test honest::workers_e01_a_name_is_taken ... ok",
+            "test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s",
+            "test result: FAILED. 6 passed; 1 failed; 3 ignored; 0 measured; 5 filtered out; finished in 0.01s",
         ]);
         let count = |passed, failed| Count {
             passed,
@@ -180,7 +199,16 @@ mod tests {
             outcomes.cases,
             expected.map(|(name, count)| (name.to_owned(), count)).into()
         );
-        assert_eq!((outcomes.saboteurs, outcomes.all), (count(1, 0), count(8, 1)));
+        assert_eq!(
+            (outcomes.saboteurs, outcomes.all),
+            (
+                count(1, 0),
+                Count {
+                    ignored: 3,
+                    ..count(8, 1)
+                }
+            )
+        );
     }
 
     #[test]
