@@ -47,7 +47,7 @@ impl Count {
             words
                 .iter()
                 .position(|other| *other == word)
-                .and_then(|at| words[at - 1].parse().ok())
+                .and_then(|at| words[..at].last()?.parse().ok())
         };
         self.passed += number_before("passed").unwrap_or(0);
         self.failed += number_before("failed").unwrap_or(0);
