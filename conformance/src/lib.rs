@@ -74,7 +74,7 @@ mod workers;
 pub use case::{Case, Check, Failure, Kind};
 pub use harness::{Capabilities, Capability, Harness, Place};
 pub use run::{CaseResult, Outcome, Report, cases, judge, must_reject, report};
-pub use saboteurs::{SABOTEURS, Saboteur, honest};
+pub use saboteurs::{SABOTEURS, Saboteur, honest, unreliable};
 pub use stage::Stage;
 
 /// The cases of all concerns.

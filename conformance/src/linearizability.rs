@@ -109,7 +109,7 @@ pub(crate) fn explain(calls: Vec<Call>, now: Timestamp) -> Check {
             continue;
         };
         if let Some(reached) = after(&calls, point, candidate, now) {
-            if reached.state == point.state && reached.ids == point.ids && !calls[candidate].is_unknown() {
+            if reached.state == point.state && reached.ids == point.ids {
                 // It changes nothing and fits here: no other place can be better, so nothing else needs to be tried.
                 *point = reached;
             } else if tried.insert(fingerprint(&reached)) {
@@ -157,7 +157,12 @@ fn after(calls: &[Call], point: &Point, candidate: usize, now: Timestamp) -> Opt
     let mut state = point.state.clone();
     let mut ids = point.ids.clone();
     let expected = state.apply(&ids.to_reference(&call.operation), now);
-    if !call.is_unknown() && !ids.agree(&expected, &call.answer) {
+    let fits = match call.is_unknown() {
+        // Having changed nothing is as good as never having happened.
+        true => state != point.state,
+        false => ids.agree(&expected, &call.answer),
+    };
+    if !fits {
         return None;
     }
     let mut done = point.done.clone();

@@ -140,6 +140,7 @@ struct Notes {
     refreshed: Option<Refreshed>,
     left_behind: Vec<convoke_core::NewMessage>,
     led: Option<WorkerName>,
+    calls: u64,
 }
 
 /// A store in memory with something in front of it.
@@ -249,6 +250,17 @@ pub fn honest() -> impl Harness {
         id: "honest",
         rejected_by: "none",
         trick: Trick::Operations(|layer, operation| Box::pin(async move { layer.honestly(operation).await })),
+    }
+}
+
+/// A backend that keeps the contract over a bad network: now and then it is not reached, now and then its reply is lost.
+/// The concurrent operations of its clients can be explained all the same.
+#[must_use]
+pub fn unreliable() -> impl Harness {
+    Saboteur {
+        id: "unreliable",
+        rejected_by: "none",
+        trick: Trick::Operations(|layer, operation| Box::pin(of_opening::over_a_bad_network(layer, operation))),
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use convoke_backend_memory::MemoryStore;
 use convoke_core::{
-    Answer, Clock, Confirmed, Installation, LeadershipOperation as LO, ManualClock, Operation, Registration, Result,
-    Timestamp, WorkerName, WorkersOperation as WO,
+    Answer, Clock, Confirmed, Error, ErrorKind, Installation, LeadershipOperation as LO, ManualClock, Operation,
+    Registration, Result, Timestamp, WorkerName, WorkersOperation as WO,
 };
 
 use super::Layer;
@@ -52,6 +52,25 @@ pub(super) async fn clearing_forgets_the_promise(layer: Layer) -> Result<()> {
         layer.honestly(LO::Resign { lease }).await?;
     }
     layer.store.clear(YES).await
+}
+
+/// Says truly what it does not know.
+pub(super) async fn over_a_bad_network(layer: Layer, operation: Operation) -> Result<Answer> {
+    let lost = |message| Err(Error::new(ErrorKind::OutcomeUnknown, message));
+    let call = {
+        let mut notes = layer.notes.lock();
+        notes.calls += 1;
+        notes.calls
+    };
+    match call % 13 {
+        3 => Err(Error::new(ErrorKind::Unavailable, "the network is down")),
+        7 => lost("the request was lost on its way"),
+        11 => {
+            layer.honestly(operation).await?;
+            lost("the reply was lost on its way")
+        }
+        _ => layer.honestly(operation).await,
+    }
 }
 
 /// Waits for a hint as long as it may, though what it waits for is there.
