@@ -15,7 +15,8 @@ pub(crate) enum Id {
     Incarnation(u64),
     Term(u64),
     Message(u64),
-    Cursor(String),
+    /// Of which list, and its text.
+    Cursor(String, String),
 }
 
 impl Id {
@@ -27,7 +28,7 @@ impl Id {
             Self::Term(_) => Self::Term(FAR),
             Self::Message(_) => Self::Message(FAR),
             // A cursor that no list gave is judged by its text.
-            Self::Cursor(text) => Self::Cursor(text),
+            Self::Cursor(list, text) => Self::Cursor(list, text),
         }
     }
 }
@@ -51,17 +52,22 @@ impl Ids {
     }
 
     /// Whether the backend answered what the reference did, new ids being met in the same order.
-    pub(crate) fn agree(&mut self, reference: &Result<Answer>, backend: &Result<Answer>) -> bool {
+    pub(crate) fn agree(
+        &mut self,
+        operation: &Operation,
+        reference: &Result<Answer>,
+        backend: &Result<Answer>,
+    ) -> bool {
         match (reference, backend) {
-            (Ok(reference), Ok(backend)) => self.agree_on(reference, backend),
+            (Ok(reference), Ok(backend)) => self.agree_on(&list_of(operation), reference, backend),
             (Err(reference), Err(backend)) => reference.kind() == backend.kind(),
             _ => false,
         }
     }
 
-    fn agree_on(&mut self, reference: &Answer, backend: &Answer) -> bool {
-        let (reference, theirs) = without_ids(reference);
-        let (backend, ours) = without_ids(backend);
+    fn agree_on(&mut self, list: &str, reference: &Answer, backend: &Answer) -> bool {
+        let (reference, theirs) = without_ids(list, reference);
+        let (backend, ours) = without_ids(list, backend);
         reference == backend
             && theirs.len() == ours.len()
             && theirs
@@ -75,8 +81,8 @@ impl Ids {
     }
 
     fn pair(&mut self, reference: Id, backend: Id) -> bool {
-        // The reference counts places within each list, so two of its cursors may be one text; the backend's tell which.
-        if matches!(reference, Id::Cursor(_)) {
+        // A cursor is only ever given back to its own list; which place of the reference it stands for is all that counts.
+        if matches!(reference, Id::Cursor(..)) {
             self.of_backend.insert(backend, reference);
             return true;
         }
@@ -93,15 +99,15 @@ impl Ids {
 }
 
 /// An answer with its ids blanked, and the ids in the order in which they stood.
-fn without_ids(answer: &Answer) -> (Answer, Vec<Id>) {
+fn without_ids(list: &str, answer: &Answer) -> (Answer, Vec<Id>) {
     let mut answer = answer.clone();
     let mut ids = Vec::new();
-    in_answer(&mut answer, &mut |id| {
+    in_answer(list, &mut answer, &mut |id| {
         let blank = match &id {
             Id::Incarnation(_) => Id::Incarnation(0),
             Id::Term(_) => Id::Term(0),
             Id::Message(_) => Id::Message(0),
-            Id::Cursor(_) => Id::Cursor(String::new()),
+            Id::Cursor(list, _) => Id::Cursor(list.clone(), String::new()),
         };
         ids.push(id);
         blank
@@ -109,9 +115,20 @@ fn without_ids(answer: &Answer) -> (Answer, Vec<Id>) {
     (answer, ids)
 }
 
+/// The list that an operation reads, if it reads one.
+fn list_of(operation: &Operation) -> String {
+    match operation {
+        Operation::Workers(WO::ListWorkers { .. }) => "workers".to_owned(),
+        Operation::Workers(WO::WorkerHistory { name, .. }) => format!("history of {name}"),
+        Operation::Messages(MO::PeekMessages { worker, .. }) => format!("queue of {worker}"),
+        _ => String::new(),
+    }
+}
+
 type Change<'a> = &'a mut dyn FnMut(Id) -> Id;
 
 fn in_operation(operation: &mut Operation, change: Change<'_>) {
+    let list = list_of(operation);
     match operation {
         Operation::Workers(operation) => match operation {
             WO::PingWorker { registration } => in_registration(registration, change),
@@ -119,7 +136,7 @@ fn in_operation(operation: &mut Operation, change: Change<'_>) {
                 incarnation: Some(incarnation),
                 ..
             } => in_incarnation(incarnation, change),
-            WO::ListWorkers { page } | WO::WorkerHistory { page, .. } => in_page(page, change),
+            WO::ListWorkers { page } | WO::WorkerHistory { page, .. } => in_page(&list, page, change),
             _ => {}
         },
         Operation::Leadership(operation) => match operation {
@@ -142,26 +159,30 @@ fn in_operation(operation: &mut Operation, change: Change<'_>) {
             MO::AckMessage { receipt } | MO::NackMessage { receipt, .. } | MO::ExtendClaim { receipt, .. } => {
                 in_receipt(receipt, change);
             }
-            MO::PeekMessages { page, .. } => in_page(page, change),
+            MO::PeekMessages { page, .. } => in_page(&list, page, change),
             _ => {}
         },
         _ => {}
     }
 }
 
-fn in_answer(answer: &mut Answer, change: Change<'_>) {
+fn in_answer(list: &str, answer: &mut Answer, change: Change<'_>) {
     match answer {
         Answer::Workers(answer) => match answer {
             WA::RegisterWorker(registration) => in_registration(registration, change),
             WA::GetWorker(worker) => in_incarnation(&mut worker.incarnation, change),
             WA::ListWorkers(page) => in_paged(
+                list,
                 page,
                 |worker, change| in_incarnation(&mut worker.incarnation, change),
                 change,
             ),
-            WA::WorkerHistory(page) => {
-                in_paged(page, |row, change| in_incarnation(&mut row.incarnation, change), change)
-            }
+            WA::WorkerHistory(page) => in_paged(
+                list,
+                page,
+                |row, change| in_incarnation(&mut row.incarnation, change),
+                change,
+            ),
             WA::RefreshStatuses(refreshed) => {
                 if let Some(vacated) = &mut refreshed.vacated {
                     in_term(&mut vacated.term, change);
@@ -192,7 +213,12 @@ fn in_answer(answer: &mut Answer, change: Change<'_>) {
                 }
             }
             MA::TakeMessages(messages) => messages.iter_mut().for_each(|message| in_message(message, change)),
-            MA::PeekMessages(page) => in_paged(page, |queued, change| in_message(&mut queued.message, change), change),
+            MA::PeekMessages(page) => in_paged(
+                list,
+                page,
+                |queued, change| in_message(&mut queued.message, change),
+                change,
+            ),
             _ => {}
         },
         _ => {}
@@ -246,23 +272,23 @@ fn in_receipt(receipt: &mut Receipt, change: Change<'_>) {
     in_registration(&mut receipt.registration, change);
 }
 
-fn in_page(page: &mut Page, change: Change<'_>) {
+fn in_page(list: &str, page: &mut Page, change: Change<'_>) {
     if let Some(cursor) = &mut page.after {
-        in_cursor(cursor, change);
+        in_cursor(list, cursor, change);
     }
 }
 
-fn in_paged<T>(page: &mut Paged<T>, item: impl Fn(&mut T, Change<'_>), change: Change<'_>) {
+fn in_paged<T>(list: &str, page: &mut Paged<T>, item: impl Fn(&mut T, Change<'_>), change: Change<'_>) {
     for it in &mut page.items {
         item(it, change);
     }
     if let Some(next) = &mut page.next {
-        in_cursor(next, change);
+        in_cursor(list, next, change);
     }
 }
 
-fn in_cursor(cursor: &mut Cursor, change: Change<'_>) {
-    if let Id::Cursor(text) = change(Id::Cursor(cursor.as_str().to_owned())) {
+fn in_cursor(list: &str, cursor: &mut Cursor, change: Change<'_>) {
+    if let Id::Cursor(_, text) = change(Id::Cursor(list.to_owned(), cursor.as_str().to_owned())) {
         *cursor = Cursor::from(text);
     }
 }

@@ -160,7 +160,7 @@ fn after(calls: &[Call], point: &Point, candidate: usize, now: Timestamp) -> Opt
     let fits = match call.is_unknown() {
         // Having changed nothing is as good as never having happened.
         true => state != point.state,
-        false => ids.agree(&expected, &call.answer),
+        false => ids.agree(&call.operation, &expected, &call.answer),
     };
     if !fits {
         return None;

@@ -77,7 +77,7 @@ async fn run(stage: &Stage, handles: &[Handle], steps: &[Step]) -> Check {
         let operation = known.operation(deed, now)?;
         let got = operation.run(&*handles[number % handles.len()]).await;
         let expected = reference.apply(&ids.to_reference(&operation), now);
-        let agreed = ids.agree(&expected, &got);
+        let agreed = ids.agree(&operation, &expected, &got);
         journal.push(line(now, &format!("{operation:?}"), &format!("{got:?}")));
         if !agreed {
             return Err(Failure::new(format!(
