@@ -267,15 +267,18 @@ impl Watch {
             return Ok(());
         };
         let now = Boottime::now();
+        let pid = command.pid;
+        // First, also when it is late and KILL follows at once: `convoke lead` has to know why the command ended.
+        if self.stopped.is_none() && !self.kill_now && self.warn_at(deadline) <= now {
+            self.ran_out = true;
+            self.tell(Report::RunningOut);
+            self.stop(Duration::from_micros(self.args.warning));
+        }
         if self.kill_now || self.kill_at(deadline) <= now {
             self.kill_now = true;
             // The group at once, then by name whoever has left it.
-            let _ = kill_process_group(command.pid, Signal::KILL);
+            let _ = kill_process_group(pid, Signal::KILL);
             family::kill_descendants(getpid(), &HashSet::new()).context("cannot read /proc")?;
-        } else if self.stopped.is_none() && self.warn_at(deadline) <= now {
-            self.stop(Duration::from_micros(self.args.warning));
-            self.ran_out = true;
-            self.tell(Report::RunningOut);
         }
         Ok(())
     }

@@ -16,7 +16,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use convoke::{Candidacy, Deferral, Error, ErrorKind, Registration, Store, Timestamp, Ttl, WorkerName, WorkerStatus};
+use convoke::{
+    Candidacy, Deferral, Error, ErrorKind, Registration, Store, Timestamp, Ttl, WorkerName, WorkerStatus, error,
+};
 
 use crate::guard::{Boottime, Household};
 use crate::output::Output;
@@ -68,6 +70,10 @@ enum Next {
 
 /// Leads whenever elected, until the command ends by itself or a signal comes.
 pub(crate) async fn run(store: Arc<dyn Store>, args: LeadArgs, output: Output) -> Result<ExitCode> {
+    if store.properties().await?.backend == "memory" {
+        let why = "a memory: store is this process's own, so every process would lead; use sqlite, mysql or redis";
+        return Err(error::invalid(why).into());
+    }
     let mut contender = Contender {
         store,
         timing: Timing::new(args.ttl, args.grace)?,
@@ -136,7 +142,7 @@ impl Contender {
                 Ok(match term::lead(self, lease, deadline).await? {
                     Ending::Done(status) => Next::End(status.map(crate::guard::Status::code)),
                     // Whatever went wrong went wrong here: all others get to ask first.
-                    Ending::Again => Next::CampaignIn(self.timing.campaign_every * 2),
+                    Ending::Again(free) => Next::CampaignIn(free.remaining() + self.timing.campaign_every * 2),
                 })
             }
             Ok(Candidacy::Deferred(why)) => {

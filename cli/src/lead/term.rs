@@ -21,7 +21,14 @@ const RESIGN_WITHIN: Duration = Duration::from_secs(5);
 pub(super) enum Ending {
     /// The command ended by itself, or after `convoke lead` was told to stop. None: it was never started.
     Done(Option<Status>),
-    /// The lease or the guard was lost; campaign again.
+    /// The lease or the guard was lost; campaign again. Until then nobody else can be elected.
+    Again(Boottime),
+}
+
+/// How it stands when the command is told to end, or has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Over {
+    Done(Option<Status>),
     Again,
 }
 
@@ -46,13 +53,15 @@ pub(super) async fn lead(contender: &mut Contender, lease: Lease, deadline: Boot
         failed: false,
         lost: false,
     };
-    let ending = term.run().await;
+    let over = term.run().await;
     term.renewer.abort();
     term.guard.end().await?;
-    if !term.lost {
-        resign(term.contender, &term.lease, term.deadline).await;
-    }
-    Ok(ending)
+    let resigned = !term.lost && resign(term.contender, &term.lease, term.deadline).await;
+    Ok(match over {
+        Over::Done(status) => Ending::Done(status),
+        Over::Again if resigned => Ending::Again(Boottime::now()),
+        Over::Again => Ending::Again(term.deadline),
+    })
 }
 
 struct Running<'a> {
@@ -69,19 +78,21 @@ struct Running<'a> {
 }
 
 impl Running<'_> {
-    async fn run(&mut self) -> Ending {
+    async fn run(&mut self) -> Over {
         let mut signals = self.contender.signals.clone();
         let mut told = signals.count();
         if told > 0 {
-            return Ending::Done(None);
+            return Over::Done(None);
         }
         if !self.order(Order::Until(self.deadline)) {
-            return Ending::Again;
+            return Over::Again;
         }
         loop {
             // Half of the margin is the guard's to do its work; then it is taken out of its hands.
             let last = self.deadline.minus(self.contender.timing.margin / 2);
             let goes_on = tokio::select! {
+                // What the guard has to say comes first: it tells what the clock alone would only suggest.
+                biased;
                 report = self.guard.report() => match report {
                     Some(Report::Ended(status)) => return self.ended(status, told > 0),
                     report => self.heard(report),
@@ -98,18 +109,18 @@ impl Running<'_> {
                 }
             };
             if !goes_on {
-                return if told > 0 { Ending::Done(None) } else { Ending::Again };
+                return if told > 0 { Over::Done(None) } else { Over::Again };
             }
         }
     }
 
-    fn ended(&mut self, status: Status, told: bool) -> Ending {
+    fn ended(&mut self, status: Status, told: bool) -> Over {
         let (term, exit_code) = (self.lease.term, status.code());
         self.say(&Event::CommandEnded { term, exit_code });
         if self.failed && !told {
-            Ending::Again
+            Over::Again
         } else {
-            Ending::Done(Some(status))
+            Over::Done(Some(status))
         }
     }
 
@@ -231,22 +242,26 @@ fn refresh(contender: &Contender) {
     tokio::spawn(async move { store.refresh_statuses(&Timeouts::default()).await });
 }
 
-/// Frees the seat, now that the command is gone.
-async fn resign(contender: &Contender, lease: &Lease, deadline: Boottime) {
+/// Frees the seat, now that the command is gone. False when that was not possible, or the lease was over.
+async fn resign(contender: &Contender, lease: &Lease, deadline: Boottime) -> bool {
     let term = lease.term;
     let give_up = deadline.min(Boottime::now().plus(RESIGN_WITHIN));
     let mut back_off = contender.timing.back_off();
     loop {
         let call = contender.store.resign(lease);
         let error = match tokio::time::timeout(give_up.remaining(), call).await {
-            Ok(Ok(Resignation::Resigned)) => return contender.voice.say(&Event::Resigned { term }),
+            Ok(Ok(Resignation::Resigned)) => {
+                contender.voice.say(&Event::Resigned { term });
+                return true;
+            }
             // It ran out, or an attempt before succeeded unheard.
-            Ok(Ok(Resignation::Lost(_))) => return,
+            Ok(Ok(Resignation::Lost(_))) => return false,
             Ok(Err(error)) => error.to_string(),
             Err(_) => "no answer in time".to_owned(),
         };
         if give_up <= Boottime::now() {
-            return contender.voice.say(&Event::ResignFailed { term, error });
+            contender.voice.say(&Event::ResignFailed { term, error });
+            return false;
         }
         tokio::time::sleep(back_off.pause()).await;
     }

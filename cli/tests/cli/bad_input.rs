@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use convoke_test_servers::Kind;
+
 use crate::world::World;
 
 fn refused(world: &World, arguments: &[&str], code: i32, says: &str) {
@@ -115,12 +117,9 @@ fn a_store_that_is_not_named_or_not_known_is_told_how_to_be() {
         6,
         "directory",
     );
-    refused(
-        &world,
-        &["lead", "--as", "a", "--store", "gopher://h/", "--", "true"],
-        2,
-        "sqlite",
-    );
+    for (store, says) in [("gopher://h/", "sqlite"), ("memory:", "every process would lead")] {
+        refused(&world, &["lead", "--as", "a", "--store", store, "--", "true"], 2, says);
+    }
 }
 
 #[test]
@@ -152,4 +151,20 @@ fn an_error_is_json_when_asked_for() {
     let error: serde_json::Value = serde_json::from_str(&why).unwrap();
     assert_eq!((code, &error["error"]["kind"]), (3, &serde_json::json!("not_found")));
     assert_eq!(error["error"]["context"]["worker"], "nobody");
+}
+
+#[test]
+fn a_server_that_is_down_or_takes_no_such_user_is_told_apart_from_a_wrong_url() {
+    let world = World::on_sqlite();
+    for url in ["redis://:hunter2@127.0.0.1:1/", "mysql://u:hunter2@127.0.0.1:1/d"] {
+        refused(&world, &["worker", "list", "--store", url], 6, "127.0.0.1");
+        let (_, why) = world.fails(&["worker", "list", "--store", url]);
+        assert!(!why.contains("hunter2"), "{why}");
+    }
+    let url = World::on(Kind::MariaDb).url.replace("root@", "nobody:hunter2@");
+    let (code, why) = world.fails(&["worker", "list", "--store", &url]);
+    assert!(
+        code != 0 && why.contains("nobody") && !why.contains("hunter2"),
+        "{code}: {why}"
+    );
 }

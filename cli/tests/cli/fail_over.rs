@@ -48,6 +48,7 @@ fn fail_over_and_over(store: &str, world: &World) {
     let mut contenders: Vec<Lead> = NAMES.iter().map(|name| world.lead(name, TTL, &["@stamp"])).collect();
     let mut took = Vec::new();
     let mut term = 0;
+    let mut back_again = 0;
     for round in 0..fail_overs() {
         let run = world.run_behind(term);
         term = run.term;
@@ -57,13 +58,7 @@ fn fail_over_and_over(store: &str, world: &World) {
         contenders[index].signal(if is_killed { Signal::KILL } else { Signal::STOP });
         let next = world.run_behind(term);
         took.push(Duration::from_nanos(next.first.saturating_sub(began)));
-        // On a busy host a lease may be lost between two that are seen; then the same one may be back.
-        let another = next.leader != run.leader || next.term > term + 1;
-        assert!(
-            another,
-            "{next:?} {:#?}",
-            contenders.iter().map(Lead::said).collect::<Vec<_>>()
-        );
+        back_again += u32::from(next.leader == run.leader);
         if is_killed {
             contenders[index] = world.lead(&run.leader, TTL, &["@stamp"]);
         } else {
@@ -83,4 +78,10 @@ fn fail_over_and_over(store: &str, world: &World) {
         took.len()
     );
     assert!(most < TTL + Duration::from_secs(1), "{most:?}");
+    // A stopped one goes on when its command is gone. Where the host is so busy that it is elected again before all
+    // others, that is no fault; but it has to be an exception.
+    assert!(
+        back_again <= fail_overs().div_ceil(50),
+        "{back_again} times the same one led again"
+    );
 }

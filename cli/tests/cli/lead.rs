@@ -187,6 +187,23 @@ fn what_the_command_started_dies_when_its_guard_is_killed() {
 }
 
 #[test]
+fn a_lead_that_was_stopped_together_with_its_guard_leads_again() {
+    let world = World::on_sqlite();
+    let lead = world.lead("a", TTL, &["@stamp"]);
+    world.run_behind(0);
+    let guard = lead.guard();
+    let stopped_at = now();
+    signal_to(guard, Signal::STOP);
+    lead.signal(Signal::STOP);
+    let over = stopped_at + u64::try_from(TTL.as_nanos()).unwrap();
+    until("the lease is over", || (now() > over).then_some(()));
+    // The guard kills the command without further warning, and lets `convoke lead` go on.
+    signal_to(guard, Signal::CONT);
+    world.run_behind(1);
+    assert!(lead.has_said("the lease runs out"), "{:?}", lead.said());
+}
+
+#[test]
 fn signals_to_the_guard_alone_change_nothing() {
     let world = World::on_sqlite();
     let lead = world.lead("a", TTL, &["@stamp"]);
