@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use convoke_core::{Clock, Error, ErrorKind, Result, WorkerName};
 use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::connection::{Access, Opened, Pause};
 use crate::error::{self, Failure, Fault, is_busy};
@@ -34,18 +34,19 @@ const CLOSING: Duration = Duration::from_secs(1);
 /// The end of the queue at which callers put their operations.
 pub(crate) struct Writer {
     queue: Arc<Queue>,
-    patience: Duration,
     busy_timeout: Duration,
 }
 
 impl Writer {
     pub(crate) fn start(settings: Arc<Settings>, bell: Arc<Bell>) -> Result<Self> {
         let queue = Arc::new(Queue::default());
+        // Made first: should a thread be missing, dropping it ends the other one.
         let writer = Self {
             queue: Arc::clone(&queue),
-            patience: settings.busy_timeout + settings.timeout,
             busy_timeout: settings.busy_timeout,
         };
+        let (watched, timeout) = (Arc::clone(&queue), settings.timeout);
+        spawn("convoke-sqlite-watchdog", move || watched.watch(timeout))?;
         let thread = Thread {
             settings,
             queue,
@@ -53,13 +54,7 @@ impl Writer {
             opened: None,
             answered: 0,
         };
-        thread::Builder::new()
-            .name("convoke-sqlite-writer".to_owned())
-            .spawn(move || thread.run())
-            .map_err(|source| {
-                let what = "the system gives this process no further thread";
-                Error::new(ErrorKind::Unavailable, what).caused_by(source)
-            })?;
+        spawn("convoke-sqlite-writer", move || thread.run())?;
         Ok(writer)
     }
 
@@ -71,6 +66,7 @@ impl Writer {
         act: impl FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T> {
         let (reply, answer) = oneshot::channel();
+        let stalled = self.queue.stalled.notified();
         let call = Call {
             clock,
             act: Some(act),
@@ -81,13 +77,13 @@ impl Writer {
             let what = "the writer of this handle ended by a fault of this program; open the store again";
             return Err(Error::new(ErrorKind::Internal, what));
         }
-        match tokio::time::timeout(self.patience, answer).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(Error::new(
+        tokio::select! {
+            biased;
+            answer = answer => answer.unwrap_or_else(|_| Err(Error::new(
                 ErrorKind::OutcomeUnknown,
                 "the writer of this handle ended; open the store again, and look whether the operation happened",
-            )),
-            Err(_) => Err(Error::new(
+            ))),
+            () = stalled => Err(Error::new(
                 ErrorKind::OutcomeUnknown,
                 "the disk does not answer; look whether the operation happened before repeating it",
             )),
@@ -101,15 +97,27 @@ impl Drop for Writer {
         let mut state = self.queue.state.lock();
         state.closed = true;
         self.queue.changed.notify_all();
+        self.queue.closing.notify_all();
         let deadline = Instant::now() + CLOSING;
         while !state.ended && !self.queue.changed.wait_until(&mut state, deadline).timed_out() {}
     }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
+    let spawned = thread::Builder::new().name(name.to_owned()).spawn(run);
+    spawned.map(drop).map_err(|source| {
+        let what = "the system gives this process no further thread";
+        Error::new(ErrorKind::Unavailable, what).caused_by(source)
+    })
 }
 
 #[derive(Default)]
 struct Queue {
     state: Mutex<State>,
     changed: Condvar,
+    /// Tells those who wait that a commit takes longer than they can be asked to.
+    stalled: Notify,
+    closing: Condvar,
 }
 
 #[derive(Default)]
@@ -117,6 +125,8 @@ struct State {
     jobs: VecDeque<Queued>,
     /// How many jobs the thread sleeps for; none when it is awake.
     wanted: Option<usize>,
+    /// Since when the thread is at work on a commit, or on taking the lock for it.
+    working: Option<Instant>,
     closed: bool,
     ended: bool,
 }
@@ -145,6 +155,7 @@ impl Queue {
     /// Waits for work. False when there will be none any more.
     fn has_work(&self) -> bool {
         let mut state = self.state.lock();
+        state.working = None;
         while state.jobs.is_empty() {
             if state.closed {
                 return false;
@@ -160,6 +171,7 @@ impl Queue {
     fn gather(&self, wanted: usize, at_most: Duration) {
         let mut state = self.state.lock();
         let deadline = Instant::now() + at_most;
+        state.working = Some(deadline);
         while state.jobs.len() < wanted && !state.closed {
             state.wanted = Some(wanted);
             if self.changed.wait_until(&mut state, deadline).timed_out() {
@@ -167,6 +179,19 @@ impl Queue {
             }
         }
         state.wanted = None;
+    }
+
+    /// Lets callers go when a commit takes longer than that, as it does on a disk that hangs. One thread looks from
+    /// time to time, because a timer for each call would cost as much as the call.
+    fn watch(&self, timeout: Duration) {
+        let mut state = self.state.lock();
+        while !state.closed {
+            if state.working.is_some_and(|since| since.elapsed() >= timeout) {
+                self.stalled.notify_waiters();
+            }
+            self.closing
+                .wait_for(&mut state, (timeout / 4).max(Duration::from_millis(1)));
+        }
     }
 
     fn take(&self, at_most: usize) -> Vec<Box<dyn Job>> {

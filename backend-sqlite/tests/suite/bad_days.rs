@@ -123,6 +123,27 @@ async fn a_lock_that_is_freed_in_time_is_not_noticed() {
     tokio::join!(ping, free).0.unwrap();
 }
 
+/// A trigger that counts for seconds stands in for a disk that hangs.
+#[tokio::test]
+async fn a_commit_that_takes_too_long_lets_its_callers_go_without_knowing() {
+    let place = Place::new();
+    let options = place.options().with_timeout(Duration::from_millis(100));
+    let store = open(&options).await.unwrap();
+    register(&store, "a").await;
+    let slow = "CREATE TRIGGER slow BEFORE INSERT ON convoke_message WHEN NEW.command = 'slow' BEGIN
+        SELECT count(*) FROM (WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 10000000)
+                              SELECT i FROM n); END";
+    place.connect().execute_batch(slow).unwrap();
+    let error = store.send_message(&message("a", "slow")).await.unwrap_err();
+    assert!(error.is_outcome_unknown(), "{error:?}");
+    assert!(error.to_string().contains("look whether"), "{error}");
+    let page = convoke_core::Page::default();
+    while store.peek_messages(&name("a"), &page).await.unwrap().items.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    store.send_message(&message("a", "fast")).await.unwrap();
+}
+
 #[tokio::test]
 async fn setting_up_waits_for_a_lock_and_then_says_unavailable() {
     let place = Place::new();

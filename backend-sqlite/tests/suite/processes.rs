@@ -63,6 +63,44 @@ async fn open_as_told() {
 }
 
 #[test]
+fn a_process_killed_while_it_sets_a_file_up_leaves_one_that_the_next_sets_up() {
+    if let Some(folder) = child::part() {
+        return block_on(async {
+            for number in 0.. {
+                child::say(number);
+                let url = format!("sqlite://{folder}/{number}.db");
+                open(&OpenOptions::new(&url).unwrap()).await.unwrap();
+            }
+        });
+    }
+    let place = Place::new();
+    let test = "processes::a_process_killed_while_it_sets_a_file_up_leaves_one_that_the_next_sets_up";
+    for round in 0..20 {
+        let folder = place.file().with_file_name(format!("{round}"));
+        std::fs::create_dir(&folder).unwrap();
+        let mut other = Other::start(test, &folder.display().to_string());
+        for _ in 0..=round % 5 {
+            other.said().unwrap();
+        }
+        // Each round cuts it off a little later.
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_micros(150 * round) {
+            std::hint::spin_loop();
+        }
+        other.kill();
+        for file in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if file.extension().is_some_and(|extension| extension == "db") {
+                let url = format!("sqlite://{}", file.display());
+                block_on(async {
+                    let store = open(&OpenOptions::new(&url).unwrap()).await.unwrap();
+                    assert_eq!(register(&store, "a").await.incarnation.number(), 1);
+                });
+            }
+        }
+    }
+}
+
+#[test]
 fn eight_processes_write_one_file_and_nobody_is_refused() {
     const EACH: usize = 250;
     if let Some(url) = child::part() {
