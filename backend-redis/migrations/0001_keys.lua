@@ -24,4 +24,4 @@ local counters = KEYS[2]
 for _, counter in ipairs({ 'incarnation', 'message', 'history' }) do
   redis.call('HSETNX', counters, counter, 0)
 end
-return { 'applied' }
+return 'applied'

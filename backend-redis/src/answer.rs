@@ -5,7 +5,7 @@ use std::str::FromStr;
 use convoke_core::{Error, ErrorKind, Result, Term, Timestamp, WorkerName};
 use redis::Value;
 
-/// What a script answered: a word, then fields.
+/// What a script answered: a word alone, or a list of a word and fields.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) word: String,
@@ -14,7 +14,10 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn read(value: Value) -> Result<Self> {
-        let mut fields = Fields::read(value)?;
+        let mut fields = match value {
+            Value::Array(values) => Fields(values.into_iter()),
+            word => Fields(vec![word].into_iter()),
+        };
         let word = fields.text()?;
         Ok(Self { word, fields })
     }
@@ -127,7 +130,10 @@ mod tests {
     use super::*;
 
     fn fields(texts: &[&str]) -> Fields {
-        let values: Vec<_> = texts.iter().map(|text| Value::BulkString(text.as_bytes().to_vec())).collect();
+        let values: Vec<_> = texts
+            .iter()
+            .map(|text| Value::BulkString(text.as_bytes().to_vec()))
+            .collect();
         Fields(values.into_iter())
     }
 
@@ -142,13 +148,20 @@ mod tests {
             assert_eq!(score, Some(Timestamp::from_micros(micros)));
         }
         for text in ["nan", "inf", "0.5", "1e300", "x"] {
-            assert_eq!(fields(&[text]).score().unwrap_err().kind(), ErrorKind::Corrupt, "{text}");
+            assert_eq!(
+                fields(&[text]).score().unwrap_err().kind(),
+                ErrorKind::Corrupt,
+                "{text}"
+            );
         }
     }
 
     #[test]
-    fn an_answer_that_ends_early_or_is_no_list_is_corrupt() {
+    fn an_answer_that_ends_early_or_has_no_word_is_corrupt() {
         assert_eq!(fields(&[]).text().unwrap_err().kind(), ErrorKind::Corrupt);
-        assert_eq!(Answer::read(Value::Okay).unwrap_err().kind(), ErrorKind::Corrupt);
+        assert_eq!(
+            Answer::read(Value::Boolean(true)).unwrap_err().kind(),
+            ErrorKind::Corrupt
+        );
     }
 }

@@ -49,8 +49,14 @@ fn lost(progress: Progress) -> Error {
 /// What the server said instead of doing it. Where it says so of a script, it did nothing of it.
 fn refused(code: &str, detail: &str) -> Error {
     let (kind, message) = match code {
-        "LOADING" => (ErrorKind::Unavailable, "the Redis server is still loading its data; try again"),
-        "BUSY" => (ErrorKind::Unavailable, "the Redis server runs somebody's slow script; try again, or SCRIPT KILL it"),
+        "LOADING" => (
+            ErrorKind::Unavailable,
+            "the Redis server is still loading its data; try again",
+        ),
+        "BUSY" => (
+            ErrorKind::Unavailable,
+            "the Redis server runs somebody's slow script; try again, or SCRIPT KILL it",
+        ),
         "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" | "MOVED" | "ASK" => (
             ErrorKind::Unavailable,
             "the Redis Cluster does not serve the slot of this namespace now; try again, or see CLUSTER INFO",
@@ -81,7 +87,7 @@ fn refused(code: &str, detail: &str) -> Error {
         ),
         "NOPERM" => (
             ErrorKind::Unavailable,
-            "the Redis server does not permit this to the user; grant it the keys and channels {convoke:*, and scripts",
+            "the Redis server does not permit this to the user; grant it ~{convoke:* &{convoke:* and the commands of the scripts",
         ),
         "WRONGTYPE" | "CORRUPT" => (
             ErrorKind::Corrupt,
@@ -96,7 +102,11 @@ fn refused(code: &str, detail: &str) -> Error {
     let error = Error::new(kind, message).with("code", code);
     // What a script throws names the script, and what a command says may repeat its arguments: that much, not more.
     let said: String = detail.chars().take(160).collect();
-    if said.is_empty() { error } else { error.with("server", said) }
+    if said.is_empty() {
+        error
+    } else {
+        error.with("server", said)
+    }
 }
 
 fn by_detail(detail: &str) -> (ErrorKind, &'static str) {
@@ -104,11 +114,18 @@ fn by_detail(detail: &str) -> (ErrorKind, &'static str) {
         let message = "the Redis server has no database of this number; correct the path of the URL";
         (ErrorKind::InvalidArgument, message)
     } else if detail.contains("HELLO") || detail.contains("unknown command") {
-        (ErrorKind::Unsupported, "the server lacks a command of Redis 7; use Redis 7, Valkey, or a later one")
+        (
+            ErrorKind::Unsupported,
+            "the server lacks a command of Redis 7; use Redis 7, Valkey, or a later one",
+        )
     } else if detail.contains("script") {
-        let message = "a script stumbled over what the store holds; something else writes to the keys of this namespace";
+        let message =
+            "a script stumbled over what the store holds; something else writes to the keys of this namespace";
         (ErrorKind::Corrupt, message)
     } else {
-        (ErrorKind::Internal, "the Redis server refused a command that this program should not have sent")
+        (
+            ErrorKind::Internal,
+            "the Redis server refused a command that this program should not have sent",
+        )
     }
 }

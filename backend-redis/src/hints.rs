@@ -129,7 +129,9 @@ impl Topics {
     /// The channels that are not subscribed yet; all of them on a new connection.
     fn unsubscribed(&self, is_new_connection: bool) -> Vec<String> {
         let topics = locked(&self.by_channel);
-        let wanted = topics.iter().filter(|(_, topic)| is_new_connection || !topic.is_subscribed);
+        let wanted = topics
+            .iter()
+            .filter(|(_, topic)| is_new_connection || !topic.is_subscribed);
         wanted.map(|(channel, _)| channel.clone()).collect()
     }
 
@@ -148,7 +150,11 @@ impl Topics {
     fn forget_idle(&self) -> Vec<String> {
         let mut topics = locked(&self.by_channel);
         let is_idle = |topic: &Topic| topic.waiting == 0 && topic.last_awaited.elapsed() >= IDLE;
-        let idle: Vec<_> = topics.iter().filter(|(_, topic)| is_idle(topic)).map(|(channel, _)| channel.clone()).collect();
+        let idle: Vec<_> = topics
+            .iter()
+            .filter(|(_, topic)| is_idle(topic))
+            .map(|(channel, _)| channel.clone())
+            .collect();
         topics.retain(|_, topic| !is_idle(topic));
         idle
     }

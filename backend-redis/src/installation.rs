@@ -93,6 +93,12 @@ impl RedisStore {
             match answer.word.as_str() {
                 "applied" => applied.push(migration.name.to_owned()),
                 "passed" => {}
+                "narrow" => {
+                    return Err(Error::new(
+                        ErrorKind::Unsupported,
+                        "the Redis server was built for 32 bits and cannot count microseconds; use one of 64 bits",
+                    ));
+                }
                 _ => return Err(answer.unexpected()),
             }
         }
@@ -143,8 +149,9 @@ fn judge(found: u32, applied: &HashMap<String, String>) -> Result<SchemaStatus> 
     let (done, pending): (Vec<_>, Vec<&Migration>) = MIGRATIONS.iter().partition(|it| it.version <= found);
     for migration in done {
         if applied.get(migration.name) != Some(&migration.checksum()) {
-            return Err(strange("an applied migration is not the one that this program has")
-                .with("migration", migration.name));
+            return Err(
+                strange("an applied migration is not the one that this program has").with("migration", migration.name)
+            );
         }
     }
     Ok(SchemaStatus {
@@ -186,7 +193,10 @@ mod tests {
     fn only_an_append_only_file_that_is_always_synced_is_durable() {
         assert_eq!(durability("yes", "always", ""), Durability::Full);
         for (append_only, sync) in [("yes", "everysec"), ("yes", "no"), ("no", "always")] {
-            assert!(matches!(durability(append_only, sync, "3600 1"), Durability::Relaxed(_)));
+            assert!(matches!(
+                durability(append_only, sync, "3600 1"),
+                Durability::Relaxed(_)
+            ));
         }
         assert_eq!(durability("no", "always", ""), Durability::None);
     }
@@ -194,7 +204,10 @@ mod tests {
     #[test]
     fn valkey_is_told_from_the_redis_that_it_claims_to_be() {
         assert_eq!(server("redis_version:7.0.15\r\n"), "Redis 7.0.15");
-        assert_eq!(server("redis_version:7.2.4\r\nvalkey_version:9.1.2\r\n"), "Valkey 9.1.2");
+        assert_eq!(
+            server("redis_version:7.2.4\r\nvalkey_version:9.1.2\r\n"),
+            "Valkey 9.1.2"
+        );
     }
 
     #[test]

@@ -56,9 +56,9 @@ impl Keys {
         &self.prefix
     }
 
-    /// The channel on which a worker is told that it may have a message.
+    /// The channel on which a worker is told that it may have a message. The scripts name it so, too.
     pub(crate) fn channel(&self, worker: &WorkerName) -> String {
-        format!("{}:hint:{worker}", self.prefix)
+        format!("{}:{worker}", self.messages)
     }
 
     /// What `clear` empties; the seat comes first.

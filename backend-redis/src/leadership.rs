@@ -2,13 +2,13 @@
 
 use convoke_core::{
     Announcement, Candidacy, Deferral, Incarnation, LEADER_TIMEOUT, Leader, Leadership, Lease, Registration, Renewal,
-    Resignation, Result, Term, Ttl, async_trait,
+    Resignation, Result, Term, Ttl, async_trait, error,
 };
 
 use crate::answer::{Answer, Fields};
 use crate::script::{Call, Script};
 use crate::scripts;
-use crate::store::{RedisStore, refused_registration, refused_term};
+use crate::store::{RedisStore, refused_registration};
 use crate::workers::word;
 
 #[async_trait]
@@ -29,7 +29,9 @@ impl Leadership for RedisStore {
     }
 
     async fn renew_lease(&self, lease: &Lease, ttl: Ttl) -> Result<Renewal> {
-        self.renew(lease, ttl).await.map_err(|error| error.at("leadership.renew"))
+        self.renew(lease, ttl)
+            .await
+            .map_err(|error| error.at("leadership.renew"))
     }
 
     async fn resign(&self, lease: &Lease) -> Result<Resignation> {
@@ -121,7 +123,8 @@ impl RedisStore {
         let answer = self.ask(&call).await?;
         match answer.word.as_str() {
             "leads" => Ok(()),
-            _ => Err(refused_term(&answer, term)),
+            "stale_term" => Err(error::stale_term(term)),
+            _ => Err(answer.unexpected()),
         }
     }
 

@@ -148,7 +148,10 @@ impl Link {
                 Err(failure)
             }
             Err(_) => {
-                slot.failed = Some((Instant::now(), std::io::Error::from(std::io::ErrorKind::TimedOut).into()));
+                slot.failed = Some((
+                    Instant::now(),
+                    std::io::Error::from(std::io::ErrorKind::TimedOut).into(),
+                ));
                 Err(timed_out(Progress::Connecting))
             }
         }

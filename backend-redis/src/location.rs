@@ -21,7 +21,9 @@ impl Location {
     pub(crate) fn of(options: &OpenOptions) -> Result<Self> {
         let url = &options.url;
         if !SCHEMES.contains(&url.scheme()) {
-            return Err(error::invalid("the Redis backend opens URLs that begin with redis:// or rediss://"));
+            return Err(error::invalid(
+                "the Redis backend opens URLs that begin with redis:// or rediss://",
+            ));
         }
         url.check_options(&["namespace"])?;
         let parts = url.with_secrets();
@@ -61,7 +63,11 @@ pub(crate) fn redirected(to: &ConnectionInfo, node: &str) -> Option<ConnectionIn
     let port = port.parse().ok()?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
     // A node that does not know its own name says only the port: it is where it was asked.
-    let host = if host.is_empty() { host_of(to.addr()) } else { host.to_owned() };
+    let host = if host.is_empty() {
+        host_of(to.addr())
+    } else {
+        host.to_owned()
+    };
     let address = match to.addr() {
         ConnectionAddr::TcpTls {
             insecure, tls_params, ..

@@ -10,7 +10,7 @@ use crate::answer::{Answer, name, parse, strange};
 use crate::keys::ordered;
 use crate::script::{Call, Script};
 use crate::scripts;
-use crate::store::{RedisStore, refused_registration, refused_term};
+use crate::store::{RedisStore, refused_registration};
 
 #[async_trait]
 impl Messages for RedisStore {
@@ -33,7 +33,9 @@ impl Messages for RedisStore {
     }
 
     async fn nack_message(&self, receipt: &Receipt, delay: Delay) -> Result<()> {
-        self.nack(receipt, delay).await.map_err(|error| error.at("messages.nack"))
+        self.nack(receipt, delay)
+            .await
+            .map_err(|error| error.at("messages.nack"))
     }
 
     async fn extend_claim(&self, receipt: &Receipt, visibility: Ttl) -> Result<Timestamp> {
@@ -55,27 +57,28 @@ impl RedisStore {
             content,
             ..
         } = message;
-        let call = scripts::SEND_MESSAGE
-            .with_keys(&[
-                &keys.records,
-                &keys.seat,
-                &keys.counters,
-                &keys.messages,
-                &keys.ready,
-                &keys.expiry,
-            ])
+        let mut needed = vec![
+            &*keys.records,
+            &*keys.counters,
+            &*keys.messages,
+            &*keys.ready,
+            &*keys.expiry,
+        ];
+        needed.extend(message.term.map(|_| &*keys.seat));
+        let mut call = scripts::SEND_MESSAGE
+            .with_keys(&needed)
             .arg(self.now_argument()?)
             .arg(worker.as_str())
-            .arg(message.term.map(|term| term.to_string()).unwrap_or_default())
             .arg(message.ttl.as_micros())
-            .arg(format!("{worker}\0{command}\0{content}"))
-            .arg(keys.channel(worker));
-        let mut answer = self.ask(&call).await?;
+            .arg(format!("{command}\0{content}"));
+        if let Some(term) = message.term {
+            call = call.arg(term.number());
+        }
+        let answer = self.ask(&call).await?;
         match (answer.word.as_str(), message.term) {
-            ("sent", _) => answer.fields.parsed().map(MessageId::from_number),
             ("unknown", _) => Err(error::unknown_worker(worker)),
-            (_, Some(term)) => Err(refused_term(&answer, term)),
-            _ => Err(answer.unexpected()),
+            ("stale_term", Some(term)) => Err(error::stale_term(term)),
+            (id, _) => parse(id).map(MessageId::from_number),
         }
     }
 
@@ -147,15 +150,13 @@ impl RedisStore {
         let keys = &self.keys;
         let call = scripts::NACK_MESSAGE.with_keys(&[
             &keys.records,
+            &keys.messages,
             &keys.handling,
             &keys.ready,
             &keys.hidden,
             &keys.due,
         ]);
-        let call = self
-            .with_receipt(call, receipt)?
-            .arg(delay.as_micros())
-            .arg(keys.channel(&receipt.registration.worker));
+        let call = self.with_receipt(call, receipt)?.arg(delay.as_micros());
         let answer = self.ask(&call).await?;
         match answer.word.as_str() {
             "released" => Ok(()),
@@ -196,7 +197,9 @@ impl RedisStore {
             while !rows.is_done() {
                 let id: u64 = rows.parsed()?;
                 let message = message(MessageId::from_number(id), &rows.text()?)?;
-                let handling = rows.optional_text()?.map_or(Ok(Handling::default()), |text| handling(&text))?;
+                let handling = rows
+                    .optional_text()?
+                    .map_or(Ok(Handling::default()), |text| handling(&text))?;
                 after = Some(id);
                 if !handling.is_gone(message.expires, now) {
                     items.push(QueuedMessage {

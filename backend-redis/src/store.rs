@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use convoke_core::{
-    Clock, Driver, Error, ErrorKind, OpenOptions, Registration, Result, SchemaPolicy, Store, Term, async_trait, error,
+    Clock, Driver, Error, ErrorKind, OpenOptions, Registration, Result, SchemaPolicy, Store, async_trait, error,
 };
 
 use crate::answer::Answer;
@@ -89,14 +89,6 @@ pub(crate) fn refused_registration(answer: &Answer, registration: &Registration)
     match answer.word.as_str() {
         "unknown" => error::unknown_worker(&registration.worker),
         "stale" => error::stale_registration(registration),
-        _ => answer.unexpected(),
-    }
-}
-
-/// The error for a script's word that refuses a term; any other word is unexpected.
-pub(crate) fn refused_term(answer: &Answer, term: Term) -> Error {
-    match answer.word.as_str() {
-        "stale_term" => error::stale_term(term),
         _ => answer.unexpected(),
     }
 }

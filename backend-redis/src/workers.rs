@@ -51,7 +51,9 @@ impl Workers for RedisStore {
     }
 
     async fn worker_history(&self, name: &WorkerName, page: &Page) -> Result<Paged<WorkerChange>> {
-        self.history(name, page).await.map_err(|error| error.at("workers.history"))
+        self.history(name, page)
+            .await
+            .map_err(|error| error.at("workers.history"))
     }
 
     async fn refresh_statuses(&self, timeouts: &Timeouts) -> Result<Refreshed> {
@@ -335,7 +337,9 @@ fn worker(name: WorkerName, fields: &mut Fields, seat: &Seat, now: Timestamp) ->
 
 /// Reads a row of history, with its number: `worker NUL number when incarnation status role`.
 fn change(name: &WorkerName, row: &str) -> Result<(u64, WorkerChange)> {
-    let (_, row) = row.split_once('\0').ok_or_else(|| strange("a row of history has no NUL"))?;
+    let (_, row) = row
+        .split_once('\0')
+        .ok_or_else(|| strange("a row of history has no NUL"))?;
     let parts: Vec<_> = row.split(' ').collect();
     let [number, at, incarnation, status, role] = parts[..] else {
         return Err(strange("a row of history does not have five parts"));

@@ -31,4 +31,4 @@ mod server;
 
 pub use kind::Kind;
 pub use program::{Program, cache_directory, mysql_home, valkey_home};
-pub use server::{Server, private, shared};
+pub use server::{Server, private, private_with, shared};

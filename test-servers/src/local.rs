@@ -21,6 +21,8 @@ const STOP: Duration = Duration::from_secs(30);
 pub(crate) struct Local {
     kind: Kind,
     program: Program,
+    /// What it is started with beside what its kind is always started with.
+    arguments: Vec<String>,
     directory: PathBuf,
     /// Before the port, so that the server is gone when the port is given back.
     state: State,
@@ -37,7 +39,7 @@ enum State {
 }
 
 impl Local {
-    pub(crate) fn start(kind: Kind) -> Result<Self> {
+    pub(crate) fn start(kind: Kind, arguments: &[&str]) -> Result<Self> {
         let program = Program::find(kind)?;
         let directory = tempfile::Builder::new()
             .prefix(&format!("convoke-{}-", kind.word()))
@@ -48,6 +50,7 @@ impl Local {
         let mut local = Self {
             kind,
             program,
+            arguments: arguments.iter().map(ToString::to_string).collect(),
             directory,
             state,
             port: Port::free()?,
@@ -80,10 +83,11 @@ impl Local {
             }
         };
         let port = self.port.number();
-        let command = match self.kind {
+        let mut command = match self.kind {
             Kind::MariaDb | Kind::MySql => database::command(self.kind, &self.program, &self.directory, port),
             Kind::Redis | Kind::Valkey => key_value::command(&self.program, &self.directory, port),
         };
+        command.args(&self.arguments);
         let running = Running::start(&self.directory, &command)?;
         guard.keep_directory()?;
         readiness::wait(self.kind, HOST, port, |at_most| running.has_exited(at_most))

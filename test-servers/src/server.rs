@@ -56,7 +56,15 @@ pub fn shared(kind: Kind) -> Result<&'static Server> {
 /// # anyhow::Ok(())
 /// ```
 pub fn private(kind: Kind) -> Result<Server> {
-    let local = Local::start(kind)?;
+    private_with(kind, &[])
+}
+
+/// Like [`private`], with more arguments on the server's command line, such as `["--cluster-enabled", "yes"]`.
+///
+/// # Errors
+/// As for [`private`].
+pub fn private_with(kind: Kind, arguments: &[&str]) -> Result<Server> {
+    let local = Local::start(kind, arguments)?;
     Ok(Server {
         kind,
         url: local.url(),

@@ -2,11 +2,11 @@
 -- counters, the term and the promise of the latest lease.
 -- KEYS    seat, and every other key of the installation but schema and counters
 -- ARGV    none
--- Answer  {"cleared"}
+-- Answer  "cleared"
 local seat = KEYS[1]
 
 vacate(seat)
 for index = 2, #KEYS do
   redis.call('UNLINK', KEYS[index])
 end
-return { 'cleared' }
+return 'cleared'

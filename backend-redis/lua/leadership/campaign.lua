@@ -3,7 +3,7 @@
 -- KEYS    records, watched, unwatched, candidates, ranking, seat, history, counters
 -- ARGV    now (empty: this server's), worker, incarnation, ttl of the lease in microseconds, how long the candidacy stands in microseconds
 -- Answer  {"elected", term, until} or {"not_alive", status} or {"led_by", worker, incarnation, term, until} or
---         {"not_announced"} or {"promised", until} or {"outranked", by, until} or {"unknown"} or {"stale"}
+--         "not_announced" or {"promised", until} or {"outranked", by, until} or "unknown" or "stale"
 local keys = {
   records = KEYS[1], candidates = KEYS[4], ranking = KEYS[5], seat = KEYS[6], history = KEYS[7], counters = KEYS[8],
 }
@@ -12,10 +12,10 @@ local now, worker, incarnation, ttl = now_of(ARGV[1]), ARGV[2], ARGV[3], tonumbe
 
 local latest, status = record_of(keys.records, worker)
 if not latest then
-  return { 'unknown' }
+  return 'unknown'
 end
 if latest ~= incarnation then
-  return { 'stale' }
+  return 'stale'
 end
 hear(watched, unwatched, worker, status, now)
 return decide_candidacy(keys, worker, incarnation, status, now + tonumber(ARGV[5]), true, ttl, now)

@@ -1,7 +1,7 @@
 -- Prolongs a live lease and notes that its holder lives. Restates core::leadership::decide_renewal.
 -- KEYS    seat, watched
 -- ARGV    now (empty: this server's), worker, incarnation, term, ttl in microseconds
--- Answer  {"renewed", until} or {"lost"} or {"lost", worker, incarnation, term, until} of who leads now
+-- Answer  {"renewed", until} or "lost" or {"lost", worker, incarnation, term, until} of who leads now
 local seat, watched = KEYS[1], KEYS[2]
 local now, worker, incarnation, term, ttl = now_of(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 

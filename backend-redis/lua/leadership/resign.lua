@@ -1,7 +1,7 @@
 -- Gives the lead up; the seat is free at once. Restates core::leadership::decide_resignation.
 -- KEYS    seat, history, counters
 -- ARGV    now (empty: this server's), worker, incarnation, term
--- Answer  {"resigned"} or {"lost"} or {"lost", worker, incarnation, term, until} of who leads now
+-- Answer  "resigned" or "lost" or {"lost", worker, incarnation, term, until} of who leads now
 local seat, history, counters = KEYS[1], KEYS[2], KEYS[3]
 local now, worker, incarnation, term = now_of(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 
@@ -13,4 +13,4 @@ vacate(seat)
 redis.call('HSET', seat, 'until', whole(now))
 -- Whoever holds the seat is alive: every other status vacates it in the same step.
 record_change(history, counters, worker, now, incarnation, 'alive', 'normal')
-return { 'resigned' }
+return 'resigned'

@@ -2,7 +2,7 @@
 -- core::messages::Handling::is_deliverable.
 -- KEYS    records, watched, unwatched, messages, handling, ready, hidden, due, expiry
 -- ARGV    now (empty: this server's), worker, incarnation, how many
--- Answer  {"taken", {id, message, id, …}} or {"more"}: call again, or {"unknown"} or {"stale"}
+-- Answer  {"taken", {id, message, id, …}} or "more": call again, or "unknown" or "stale"
 local records, watched, unwatched = KEYS[1], KEYS[2], KEYS[3]
 local keys = {
   messages = KEYS[4], handling = KEYS[5], ready = KEYS[6], hidden = KEYS[7], due = KEYS[8], expiry = KEYS[9],
@@ -11,18 +11,18 @@ local now, worker, incarnation, max = now_of(ARGV[1]), ARGV[2], ARGV[3], tonumbe
 
 local latest, status = record_of(records, worker)
 if not latest then
-  return { 'unknown' }
+  return 'unknown'
 end
 if latest ~= incarnation then
-  return { 'stale' }
+  return 'stale'
 end
 hear(watched, unwatched, worker, status, now)
 if not release_due(keys, worker, now) then
-  return { 'more' }
+  return 'more'
 end
 local ids, members, messages = deliverable(keys, worker, max, now)
 if not ids then
-  return { 'more' }
+  return 'more'
 end
 local taken = {}
 for index, id in ipairs(ids) do

@@ -82,7 +82,7 @@ local function decide_candidacy(keys, name, incarnation, status, candidacy, is_n
     return with_leader('led_by', held, now)
   end
   if not candidacy or candidacy <= now then
-    return { 'not_announced' }
+    return 'not_announced'
   end
   local refusal
   if now < held.ends then

@@ -7,14 +7,14 @@ local function now_of(given)
   return tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 
--- A number below 2^53 as text; Lua's own conversion keeps 14 digits only.
+-- A whole number as text; Lua's own conversion keeps 14 digits only. Exact below 2^53.
 local function whole(number)
-  return string.format('%.0f', number)
+  return string.format('%d', number)
 end
 
 -- The same with 16 digits, so that the order of bytes is the order of numbers.
 local function ordered(number)
-  return string.format('%016.0f', number)
+  return string.format('%016d', number)
 end
 
 -- What is thrown when a value was not written by these scripts; the driver makes the kind Corrupt of it.

@@ -1,14 +1,14 @@
 -- Forgets a worker and its messages. Restates core::workers::check_deletable. Costs what messages there are of it.
 -- KEYS    names, records, unwatched, messages, handling, ready, hidden, due, expiry
 -- ARGV    worker
--- Answer  {"deleted"} or {"unknown"} or {"not_unloaded", status}
+-- Answer  "deleted" or "unknown" or {"not_unloaded", status}
 local names, records, unwatched = KEYS[1], KEYS[2], KEYS[3]
 local messages, handling, ready, hidden, due, expiry = KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local worker = ARGV[1]
 
 local incarnation, status = record_of(records, worker)
 if not incarnation then
-  return { 'unknown' }
+  return 'unknown'
 end
 if status ~= 'unloaded' then
   return { 'not_unloaded', status }
@@ -33,4 +33,4 @@ redis.call('ZREMRANGEBYLEX', due, first, last)
 redis.call('ZREM', names, worker)
 redis.call('ZREM', unwatched, worker)
 redis.call('HDEL', records, worker)
-return { 'deleted' }
+return 'deleted'

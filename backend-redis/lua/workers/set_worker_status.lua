@@ -1,23 +1,23 @@
 -- Sets the status of a worker. Restates core::workers::check_registration where an incarnation is given.
 -- KEYS    records, watched, unwatched, candidates, ranking, seat, history, counters
 -- ARGV    now (empty: this server's), worker, incarnation (empty: an operator speaks), status
--- Answer  {"set"} or {"unknown"} or {"stale"}
+-- Answer  "set" or "unknown" or "stale"
 local records, watched, unwatched, candidates, ranking = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local seat, history, counters = KEYS[6], KEYS[7], KEYS[8]
 local now, worker, incarnation, status = now_of(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 
 local latest, before = record_of(records, worker)
 if not latest then
-  return { 'unknown' }
+  return 'unknown'
 end
 if incarnation ~= '' then
   if latest ~= incarnation then
-    return { 'stale' }
+    return 'stale'
   end
   hear(watched, unwatched, worker, before, now)
 end
 if status == before then
-  return { 'set' }
+  return 'set'
 end
 redis.call('HSET', records, worker, latest .. ' ' .. status)
 if is_watched(status) ~= is_watched(before) then
@@ -32,4 +32,4 @@ if status ~= 'alive' then
   step_back(candidates, ranking, seat, worker)
 end
 record_change(history, counters, worker, now, latest, status, 'normal')
-return { 'set' }
+return 'set'

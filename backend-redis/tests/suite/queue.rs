@@ -1,0 +1,122 @@
+//! Queues beyond what one script moves, and what stays behind of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use convoke_core::{Claim, Command, Limit, NewMessage, Page, Payload, Store, Timeouts, Ttl, WorkerStatus};
+use futures_util::future::join_all;
+
+use crate::server::{Raw, claim, message, open_fresh, worker};
+
+/// More than one script moves or drops.
+const MANY: u64 = 2_500;
+
+async fn send(store: &Arc<dyn Store>, count: u64, ttl: Ttl) {
+    let message = message("a").with_ttl(ttl);
+    for sent in join_all((0..count).map(|_| store.send_message(&message))).await {
+        sent.unwrap();
+    }
+}
+
+async fn left(raw: &mut Raw, prefix: &str) -> u64 {
+    let mut left = raw.run(&["HLEN", &format!("{prefix}messages")]).await;
+    left += raw.run::<u64>(&["HLEN", &format!("{prefix}handling")]).await;
+    for key in ["ready", "hidden", "due", "expiry"] {
+        left += raw.run::<u64>(&["ZCARD", &format!("{prefix}{key}")]).await;
+    }
+    left
+}
+
+#[tokio::test]
+async fn thousands_of_expired_messages_do_not_hide_the_one_behind_them() {
+    let (store, mut raw, prefix, clock) = open_fresh().await;
+    let me = store.register_worker(&worker("a")).await.unwrap();
+    send(&store, MANY, Ttl::from_secs(1)).await;
+    send(&store, 1, Ttl::from_secs(60)).await;
+    clock.advance(Duration::from_secs(1));
+    let seen = store.peek_messages(&me.worker, &Page::default()).await.unwrap();
+    assert_eq!((seen.items.len(), seen.next), (1, None));
+    let deliveries = store.receive_messages(&me, &claim(10)).await.unwrap();
+    assert_eq!(deliveries[0].message.id.number(), MANY + 1);
+    store.ack_message(&deliveries[0].receipt).await.unwrap();
+    assert_eq!(left(&mut raw, &prefix).await, 0);
+}
+
+#[tokio::test]
+async fn thousands_of_messages_come_back_in_their_old_order() {
+    let (store, mut raw, prefix, clock) = open_fresh().await;
+    let me = store.register_worker(&worker("a")).await.unwrap();
+    send(&store, MANY, Ttl::from_secs(600)).await;
+    let claim = Claim::new(Limit::MAX, Ttl::from_secs(1));
+    let mut claimed = 0;
+    while claimed < MANY {
+        claimed += store.receive_messages(&me, &claim).await.unwrap().len() as u64;
+    }
+    assert!(store.receive_messages(&me, &claim).await.unwrap().is_empty());
+    clock.advance(Duration::from_secs(1));
+    let mut ids = Vec::new();
+    while (ids.len() as u64) < MANY {
+        let taken = store.take_messages(&me, Limit::MAX).await.unwrap();
+        ids.extend(taken.into_iter().map(|message| message.id.number()));
+    }
+    assert!(ids.is_sorted() && ids.len() as u64 == MANY);
+    assert_eq!(left(&mut raw, &prefix).await, 0);
+}
+
+#[tokio::test]
+async fn a_receive_of_very_large_messages_delivers_fewer_and_loses_none() {
+    let (store, _, _, _) = open_fresh().await;
+    let me = store.register_worker(&worker("a")).await.unwrap();
+    let large = Payload::of(&"x".repeat(1_000_000)).unwrap();
+    for _ in 0..20 {
+        let message = NewMessage::new(me.worker.clone(), Command::new("do").unwrap(), large.clone());
+        store.send_message(&message).await.unwrap();
+    }
+    let seen = store.peek_messages(&me.worker, &Page::default()).await.unwrap();
+    assert_eq!(seen.items.len(), 20);
+    let mut received = 0;
+    while received < 20 {
+        let deliveries = store.receive_messages(&me, &claim(1_000)).await.unwrap();
+        assert!(!deliveries.is_empty());
+        assert!(deliveries.iter().all(|delivery| delivery.message.content == large));
+        received += deliveries.len();
+    }
+    assert_eq!(received, 20);
+}
+
+#[tokio::test]
+async fn refreshing_drops_what_expired_in_queues_that_nobody_receives_from() {
+    let (store, mut raw, prefix, clock) = open_fresh().await;
+    let me = store.register_worker(&worker("a")).await.unwrap();
+    send(&store, MANY, Ttl::from_secs(1)).await;
+    let long = Claim::new(Limit::new(10).unwrap(), Ttl::from_secs(100));
+    let deliveries = store.receive_messages(&me, &long).await.unwrap();
+    clock.advance(Duration::from_secs(50));
+    for _ in 0..4 {
+        store.refresh_statuses(&Timeouts::default()).await.unwrap();
+    }
+    // Those that are claimed are still in somebody's hands: message, handling, hidden, due and expiry of each.
+    assert_eq!(left(&mut raw, &prefix).await, 50);
+    store.ack_message(&deliveries[0].receipt).await.unwrap();
+    clock.advance(Duration::from_secs(50));
+    store.refresh_statuses(&Timeouts::default()).await.unwrap();
+    assert_eq!(left(&mut raw, &prefix).await, 0);
+}
+
+#[tokio::test]
+async fn deleting_a_worker_leaves_nothing_of_its_queue_and_all_of_the_others() {
+    let (store, mut raw, prefix, _) = open_fresh().await;
+    let me = store.register_worker(&worker("a")).await.unwrap();
+    let other = store.register_worker(&worker("ab")).await.unwrap();
+    send(&store, MANY, Ttl::from_secs(600)).await;
+    store.send_message(&message("ab")).await.unwrap();
+    store.receive_messages(&me, &claim(100)).await.unwrap();
+    store
+        .set_worker_status(&me.worker, None, WorkerStatus::Unloaded)
+        .await
+        .unwrap();
+    store.delete_worker(&me.worker).await.unwrap();
+    // The message of the other one: itself, ready and expiry.
+    assert_eq!(left(&mut raw, &prefix).await, 3);
+    assert_eq!(store.receive_messages(&other, &claim(10)).await.unwrap().len(), 1);
+}
