@@ -347,14 +347,19 @@ impl Known {
     }
 
     fn receipt(&self, recency: Recency) -> Result<Receipt> {
-        Ok(match self.receipts.iter().nth_back(recency) {
-            Some(receipt) => receipt.clone(),
-            None => Receipt {
-                message: convoke_core::MessageId::from_number(0),
-                registration: self.registration(0, 0)?,
-                token: Uuid::nil(),
-            },
-        })
+        if let Some(receipt) = self.receipts.iter().nth_back(recency) {
+            return Ok(receipt.clone());
+        }
+        let nobodys = Receipt {
+            message: convoke_core::MessageId::from_number(0),
+            registration: self.registration(0, 0)?,
+            token: Uuid::nil(),
+        };
+        // A claim that lives, with a token that is not its own.
+        Ok(self.receipts.last().map_or(nobodys, |live| Receipt {
+            token: Uuid::nil(),
+            ..live.clone()
+        }))
     }
 
     fn message(&mut self, to: usize) -> Result<NewMessage> {
