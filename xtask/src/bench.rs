@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     /// Only operations whose name contains this.
     #[arg(long)]
     pub(crate) only: Option<String>,
-    /// How many workers there are, and messages for others, in the crowded installation.
+    /// How many workers a crowded installation has, or messages for others.
     #[arg(long, default_value_t = 100_000)]
     pub(crate) crowd: usize,
     /// Writes what was measured to this file.

@@ -97,12 +97,31 @@ impl Operation {
         matches!(self, Self::ReceiveAndAck | Self::Take)
     }
 
-    /// Whether it fares the same in a crowd, which is measured too.
-    pub(crate) const fn in_a_crowd(self) -> Option<&'static str> {
+    /// What must cost it nothing, which is measured too, and the name for that.
+    pub(crate) const fn in_a_crowd(self) -> Option<(Crowd, &'static str)> {
         match self {
-            Self::List => Some("list a page, crowded"),
-            Self::EmptyReceive => Some("empty receive, crowded"),
+            Self::List => Some((Crowd::Workers, "list a page, crowded")),
+            Self::EmptyReceive => Some((Crowd::Messages, "empty receive, crowded")),
             _ => None,
+        }
+    }
+}
+
+/// What there is much of in an installation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Crowd {
+    Workers,
+    /// For other workers than the callers.
+    Messages,
+}
+
+impl Crowd {
+    pub(crate) const ALL: [Self; 2] = [Self::Workers, Self::Messages];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Workers => "workers",
+            Self::Messages => "messages",
         }
     }
 }

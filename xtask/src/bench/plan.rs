@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::floor::{self, FloorCaller, Row};
 use super::measure::{Measured, slice};
-use super::operation::{self, Caller, Operation};
+use super::operation::{self, Caller, Crowd, Operation};
 use super::place::{self, Place};
 use super::report::{Record, Report};
 use super::{Arguments, idle};
@@ -47,10 +47,20 @@ async fn measure_place(name: &str, place: &Place, arguments: &Arguments, report:
     let url = place.fresh("main").await?;
     let store = place::open(&url).await?;
     report.idle(name, idle::resident_bytes(&place.fresh("idle").await?)?);
-    let crowded = match operations.iter().any(|operation| operation.in_a_crowd().is_some()) {
-        true => Some(crowded(name, place, arguments, &progress).await?),
-        false => None,
-    };
+    let mut crowded = Vec::new();
+    for crowd in Crowd::ALL {
+        if operations
+            .iter()
+            .any(|operation| operation.in_a_crowd().is_some_and(|(wanted, _)| wanted == crowd))
+        {
+            progress.set_message(format!(
+                "{name}: making a crowd of {} {}",
+                arguments.crowd,
+                crowd.name()
+            ));
+            crowded.push((crowd, crowded_site(place, crowd, arguments.crowd).await?));
+        }
+    }
     for &count in &arguments.callers {
         let site = Site {
             store: store.clone(),
@@ -58,17 +68,17 @@ async fn measure_place(name: &str, place: &Place, arguments: &Arguments, report:
         };
         let floor = floor::callers(place, count).await?;
         let callers = operation::callers(&site.store, &site.lease, count).await?;
-        let crowd = match &crowded {
-            Some(site) => operation::callers(&site.store, &site.lease, count).await?,
-            None => Vec::new(),
-        };
+        let mut in_crowd = Vec::new();
+        for (crowd, site) in &crowded {
+            in_crowd.push((*crowd, operation::callers(&site.store, &site.lease, count).await?));
+        }
         for &operation in &operations {
             progress.set_message(format!("{name}: {}, {count} callers", operation.name()));
             let bench = Bench {
                 operation,
                 callers: &callers,
                 floor: &floor,
-                crowd: &crowd,
+                crowded: &in_crowd,
                 length: Duration::from_secs_f64(arguments.seconds),
             };
             bench
@@ -81,7 +91,8 @@ async fn measure_place(name: &str, place: &Place, arguments: &Arguments, report:
         // Otherwise the lease would be a promise to the leader of the next round.
         site.store.resign(&site.lease).await?;
     }
-    for store in [Some(store), crowded.map(|site| site.store)].into_iter().flatten() {
+    let crowded = crowded.into_iter().map(|(_, site)| site.store);
+    for store in crowded.chain([store]) {
         store.reset(Confirmed::YesDeleteEverything).await?;
     }
     progress.finish_and_clear();
@@ -95,13 +106,14 @@ fn is_wanted(operation: Operation, arguments: &Arguments) -> bool {
         .is_none_or(|part| operation.name().contains(part.as_str()))
 }
 
-/// An installation with many workers, and many messages for some of them.
-async fn crowded(name: &str, place: &Place, arguments: &Arguments, progress: &ProgressBar) -> Result<Site> {
-    progress.set_message(format!("{name}: registering {} workers", arguments.crowd));
-    let store = place::open(&place.fresh("crowded").await?).await?;
-    let lease = operation::populate(&store, arguments.crowd.max(FEW)).await?;
-    progress.set_message(format!("{name}: sending {} messages to others", arguments.crowd));
-    operation::messages_for_others(&store, arguments.crowd).await?;
+/// An installation with so many workers, or so many messages for some of the usual few.
+async fn crowded_site(place: &Place, crowd: Crowd, size: usize) -> Result<Site> {
+    let store = place::open(&place.fresh(crowd.name()).await?).await?;
+    let workers = if crowd == Crowd::Workers { size.max(FEW) } else { FEW };
+    let lease = operation::populate(&store, workers).await?;
+    if crowd == Crowd::Messages {
+        operation::messages_for_others(&store, size).await?;
+    }
     Ok(Site { store, lease })
 }
 
@@ -118,7 +130,7 @@ struct Bench<'a> {
     operation: Operation,
     callers: &'a [Arc<Caller>],
     floor: &'a [Arc<FloorCaller>],
-    crowd: &'a [Arc<Caller>],
+    crowded: &'a [(Crowd, Vec<Arc<Caller>>)],
     length: Duration,
 }
 
@@ -142,7 +154,7 @@ impl Bench<'_> {
             &turns.own,
             &turns.floor,
         ));
-        if let Some(name) = self.operation.in_a_crowd() {
+        if let Some((_, name)) = self.operation.in_a_crowd() {
             report.add(Record::new(store, name, callers, &turns.crowded, &turns.own));
         }
         Ok(())
@@ -158,8 +170,9 @@ impl Bench<'_> {
                 .add(slice(self.floor, length, move |caller| floor::change(caller, row)).await?);
         }
         turns.own.add(slice(self.callers, length, call).await?);
-        if operation.in_a_crowd().is_some() {
-            turns.crowded.add(slice(self.crowd, length, call).await?);
+        let wanted = operation.in_a_crowd().map(|(crowd, _)| crowd);
+        if let Some((_, callers)) = self.crowded.iter().find(|(crowd, _)| Some(*crowd) == wanted) {
+            turns.crowded.add(slice(callers, length, call).await?);
         }
         Ok(())
     }
