@@ -51,7 +51,8 @@ pub(crate) enum Command {
     /// name in CONVOKE_NAME, and with nothing on its standard input. It is stopped, by TERM and then KILL, before the
     /// lease can run out, also when this process is killed or stopped: a guard process beside it holds the deadline.
     /// When the command ends, so does all that it started; its exit code is passed on (128 and the signal when it was
-    /// killed), and the lead is resigned. TERM, INT or HUP to this process stop the command first; a second one kills it.
+    /// killed), and the lead is resigned. TERM, INT or HUP to this process stop the command first; a second one kills it;
+    /// while another one leads they end it with 0.
     Lead(LeadArgs),
     /// Look at workers, and act on them
     #[command(subcommand)]

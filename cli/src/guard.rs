@@ -27,7 +27,8 @@
 //! command had *started* (the command itself is still killed when the guard is); a process that can't be killed (it
 //! waits in the kernel, or changed its user) outlives the deadline; and if the store's clock is set forward, the store
 //! breaks its own promise. For these there is the term: hand `CONVOKE_TERM` to whatever the command writes to, and let
-//! it refuse a smaller one than it has seen.
+//! it refuse a smaller one than it has seen. (And on SQLite a process that *waits* for the lead and is stopped within a
+//! transaction locks all others out until it goes on: then nobody leads.)
 
 mod boottime;
 mod bound;

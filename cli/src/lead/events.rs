@@ -17,6 +17,7 @@ pub(crate) enum Event {
     LeaseRunsOut { term: Term },
     LeaseLost { term: Term, why: String },
     GuardGone { term: Term },
+    GuardLate { term: Term },
     TooLate { term: Term },
     Stopping { signals: u32 },
     CommandEnded { term: Term, exit_code: u8 },
@@ -36,6 +37,12 @@ impl fmt::Display for Event {
             Self::LeaseRunsOut { term } => write!(f, "term {term}: the lease runs out; stopping the command"),
             Self::LeaseLost { term, why } => write!(f, "term {term}: the lease is lost ({why}); stopping the command"),
             Self::GuardGone { term } => write!(f, "term {term}: the guard failed or was killed; ending the command"),
+            Self::GuardLate { term } => {
+                write!(
+                    f,
+                    "term {term}: the lease runs out, and the guard does not act; ending the command"
+                )
+            }
             Self::TooLate { term } => write!(f, "term {term}: elected too late to start the command"),
             Self::Stopping { signals: 1 } => f.write_str("told to stop; stopping the command"),
             Self::Stopping { .. } => f.write_str("told to stop again; killing the command"),

@@ -91,8 +91,6 @@ impl Running<'_> {
             // Half of the margin is the guard's to do its work; then it is taken out of its hands.
             let last = self.deadline.minus(self.contender.timing.margin / 2);
             let goes_on = tokio::select! {
-                // What the guard has to say comes first: it tells what the clock alone would only suggest.
-                biased;
                 report = self.guard.report() => match report {
                     Some(Report::Ended(status)) => return self.ended(status, told > 0),
                     report => self.heard(report),
@@ -104,7 +102,7 @@ impl Running<'_> {
                     self.order(if count == 1 { Order::Stop } else { Order::Kill })
                 }
                 () = tokio::time::sleep(last.remaining()) => {
-                    self.say(&Event::GuardGone { term: self.lease.term });
+                    self.say(&Event::GuardLate { term: self.lease.term });
                     false
                 }
             };

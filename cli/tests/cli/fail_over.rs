@@ -9,13 +9,13 @@ use std::time::Duration;
 use convoke_test_servers::Kind;
 use rustix::process::Signal;
 
-use crate::world::{Lead, World, now};
+use crate::world::{Lead, Run, Runs, World, now};
 
 /// As short as a lease may reasonably be, so that many fit into little time.
 const TTL: Duration = Duration::from_millis(300);
 const NAMES: [&str; 3] = ["a", "b", "c"];
 
-fn fail_overs() -> u32 {
+fn fail_overs() -> usize {
     std::env::var("CONVOKE_FAILOVERS").map_or(20, |count| count.parse().expect("CONVOKE_FAILOVERS is a number"))
 }
 
@@ -44,44 +44,70 @@ fn on_mysql_another_takes_over_in_time_and_never_two_at_once() {
     fail_over_and_over("MySQL", &World::on(Kind::MySql));
 }
 
+/// What was seen so far.
+#[derive(Default)]
+struct Seen {
+    took: Vec<Duration>,
+    /// How often the one that was stopped led again before all others.
+    back_again: u32,
+}
+
 fn fail_over_and_over(store: &str, world: &World) {
     let mut contenders: Vec<Lead> = NAMES.iter().map(|name| world.lead(name, TTL, &["@stamp"])).collect();
-    let mut took = Vec::new();
-    let mut term = 0;
-    let mut back_again = 0;
-    for round in 0..fail_overs() {
-        let run = world.run_behind(term);
-        term = run.term;
+    let mut seen = Seen::default();
+    while seen.took.len() < fail_overs() {
+        let run = world.running();
         let index = contenders.iter().position(|lead| lead.name == run.leader).unwrap();
-        let is_killed = round % 2 == 0;
         let began = now();
-        contenders[index].signal(if is_killed { Signal::KILL } else { Signal::STOP });
-        let next = world.run_behind(term);
-        took.push(Duration::from_nanos(next.first.saturating_sub(began)));
-        back_again += u32::from(next.leader == run.leader);
-        if is_killed {
+        if seen.took.len() % 2 == 0 {
+            contenders[index].signal(Signal::KILL);
+            seen.next(world, &run, began, &contenders);
             contenders[index] = world.lead(&run.leader, TTL, &["@stamp"]);
         } else {
+            contenders[index].signal(Signal::STOP);
+            // On a busy host a lease may be lost at any moment, and then it was not the leader that was stopped.
+            if world.goes_on(&run, began) {
+                seen.next(world, &run, began, &contenders);
+            }
             contenders[index].signal(Signal::CONT);
-        }
-        if round % 100 == 99 {
-            world.runs().assert_never_two_at_once();
         }
     }
     drop(contenders);
-    world.runs().assert_never_two_at_once();
-    took.sort();
-    let (least, most, middle) = (took[0], took[took.len() - 1], took[took.len() / 2]);
-    let terms = world.runs().0.len();
-    println!(
-        "{store}: {} fail-overs, ttl {TTL:?}: took {least:.0?} to {most:.0?}, median {middle:.0?}; {terms} terms, never two at once",
-        took.len()
-    );
-    assert!(most < TTL + Duration::from_secs(1), "{most:?}");
-    // A stopped one goes on when its command is gone. Where the host is so busy that it is elected again before all
-    // others, that is no fault; but it has to be an exception.
-    assert!(
-        back_again <= fail_overs().div_ceil(50),
-        "{back_again} times the same one led again"
-    );
+    seen.judge(store, &world.runs());
+}
+
+impl Seen {
+    /// Waits for the command of the next term.
+    fn next(&mut self, world: &World, run: &Run, began: u64, contenders: &[Lead]) {
+        let next = world.run_behind_or(run.term, || {
+            let said: Vec<_> = contenders
+                .iter()
+                .map(|lead| (&lead.name, lead.pid(), lead.last_said(8)))
+                .collect();
+            format!("{} fail-overs; {run:?}; {said:#?}", self.took.len())
+        });
+        self.took.push(Duration::from_nanos(next.first.saturating_sub(began)));
+        self.back_again += u32::from(next.leader == run.leader);
+    }
+
+    fn judge(mut self, store: &str, runs: &Runs) {
+        runs.assert_never_two_at_once();
+        self.took.sort();
+        let count = self.took.len();
+        let (least, most, median) = (self.took[0], self.took[count - 1], self.took[count / 2]);
+        let ms = |length: Duration| length.as_millis();
+        let terms = runs.0.len();
+        println!(
+            "{store}: {count} fail-overs, ttl {TTL:?}: took {} to {} ms, median {} ms; \
+             {terms} runs of the command, never two at once; {} times the stopped one led again first",
+            ms(least),
+            ms(most),
+            ms(median),
+            self.back_again
+        );
+        assert!(most < TTL + Duration::from_secs(1), "{most:?}");
+        // A stopped one goes on when its command is gone. Where the host is so busy that it is elected again before
+        // all others, that is no fault; but it has to be an exception.
+        assert!(self.back_again as usize <= count.div_ceil(50), "{}", self.back_again);
+    }
 }

@@ -71,7 +71,7 @@ fn a_lead_whose_guard_is_stopped_ends_the_command_itself() {
     signal_to(lead.guard(), Signal::STOP);
     let outage = Outage::of(&world);
     let began = now();
-    lead.wait_until_it_says("the guard failed or was killed");
+    lead.wait_until_it_says("the guard does not act");
     outage.end();
     world.run_behind(1);
     let runs = world.runs();

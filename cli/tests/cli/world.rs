@@ -1,8 +1,9 @@
 //! Stores to run on, contenders to kill, and the time stamps that their commands wrote.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -22,6 +23,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct World {
     pub(crate) url: String,
     directory: TempDir,
+    /// What was read of the time stamps, and up to where.
+    read: Mutex<(u64, Runs)>,
 }
 
 static FRESH: AtomicU32 = AtomicU32::new(0);
@@ -49,14 +52,18 @@ impl World {
                 format!("{base}{name}")
             }
         };
-        let directory = tempfile::tempdir().unwrap();
-        Self { url, directory }
+        Self::new(url, tempfile::tempdir().unwrap())
     }
 
     pub(crate) fn on_sqlite() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", directory.path().join("store.db").display());
-        Self { url, directory }
+        Self::new(url, directory)
+    }
+
+    fn new(url: String, directory: TempDir) -> Self {
+        let read = Mutex::default();
+        Self { url, directory, read }
     }
 
     /// `convoke` with arguments, on this store.
@@ -114,14 +121,58 @@ impl World {
 
     /// What the commands wrote.
     pub(crate) fn runs(&self) -> Runs {
-        Runs::read(&self.file("stamps"))
+        let (offset, runs) = &mut *self.read.lock().unwrap();
+        if let Ok(mut file) = File::open(self.file("stamps")) {
+            let mut text = String::new();
+            file.seek(SeekFrom::Start(*offset)).unwrap();
+            file.read_to_string(&mut text).unwrap();
+            // The last line may be half written.
+            let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
+            whole.lines().for_each(|line| runs.add(line));
+            *offset += whole.len() as u64;
+        }
+        runs.clone()
     }
 
     /// Waits until a command of a term after `term` runs, and answers its run.
     pub(crate) fn run_behind(&self, term: u64) -> Run {
-        until("a command of a later term runs", || {
-            self.runs().0.into_values().find(|run| run.term > term)
+        self.run_behind_or(term, String::new)
+    }
+
+    /// The same, with what to say when it waits in vain.
+    pub(crate) fn run_behind_or(&self, term: u64, complaint: impl Fn() -> String) -> Run {
+        let began = Instant::now();
+        loop {
+            if let Some(run) = self.runs().0.into_values().find(|run| run.term > term) {
+                return run;
+            }
+            assert!(
+                began.elapsed() < PATIENCE,
+                "no command of a term after {term} runs; {}",
+                complaint()
+            );
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Waits until a command runs, and answers its run.
+    pub(crate) fn running(&self) -> Run {
+        until("a command runs", || {
+            let last = self.runs().0.into_values().next_back()?;
+            self.goes_on(&last, last.last).then_some(last)
         })
+    }
+
+    /// Whether the command of this run writes a time stamp after `moment`; false when there is none for a while.
+    pub(crate) fn goes_on(&self, run: &Run, moment: u64) -> bool {
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_millis(50) {
+            if self.runs().0[&run.term].last > moment {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        false
     }
 }
 
@@ -189,6 +240,11 @@ impl Lead {
         self.said.lock().unwrap().iter().any(|line| line.contains(what))
     }
 
+    pub(crate) fn last_said(&self, count: usize) -> Vec<String> {
+        let said = self.said();
+        said[said.len().saturating_sub(count)..].to_vec()
+    }
+
     pub(crate) fn said(&self) -> Vec<String> {
         self.said.lock().unwrap().clone()
     }
@@ -225,30 +281,23 @@ pub(crate) struct Run {
 }
 
 /// All runs by their term.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Runs(pub(crate) BTreeMap<u64, Run>);
 
 impl Runs {
-    fn read(path: &Path) -> Self {
-        let mut runs = BTreeMap::new();
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        // The last line may be half written.
-        let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
-        for line in whole.lines() {
-            let [term, leader, at] = line.split(' ').collect::<Vec<_>>()[..] else {
-                panic!("{line:?}")
-            };
-            let (term, at) = (term.parse().unwrap(), at.parse().unwrap());
-            let run = runs.entry(term).or_insert(Run {
-                term,
-                leader: leader.to_owned(),
-                first: at,
-                last: at,
-            });
-            assert_eq!(run.leader, leader, "two leaders in term {term}");
-            (run.first, run.last) = (run.first.min(at), run.last.max(at));
-        }
-        Self(runs)
+    fn add(&mut self, line: &str) {
+        let [term, leader, at] = line.split(' ').collect::<Vec<_>>()[..] else {
+            panic!("{line:?}")
+        };
+        let (term, at) = (term.parse().unwrap(), at.parse().unwrap());
+        let run = self.0.entry(term).or_insert(Run {
+            term,
+            leader: leader.to_owned(),
+            first: at,
+            last: at,
+        });
+        assert_eq!(run.leader, leader, "two leaders in term {term}");
+        (run.first, run.last) = (run.first.min(at), run.last.max(at));
     }
 
     /// Fails if a command of one term ran before the last time stamp of the term before.
