@@ -130,3 +130,24 @@ impl Identity {
         path.exists().then_some(Self(0, 0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use convoke_core::OpenOptions;
+
+    #[test]
+    fn a_commit_waits_for_the_disk_unless_told_otherwise() {
+        let folder = tempfile::tempdir().unwrap();
+        // As SQLite numbers them: FULL is 2, NORMAL is 1.
+        for (option, synchronous) in [("", 2), ("?durability=full", 2), ("?durability=relaxed", 1)] {
+            let url = format!("sqlite://{}/jobs.db{option}", folder.path().display());
+            let settings = Settings::read(&OpenOptions::new(&url).unwrap()).unwrap();
+            let Opened { connection, .. } = Opened::new(&settings, Access::SetUp).unwrap();
+            let pragma =
+                |name| connection.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0));
+            assert_eq!(pragma("synchronous").unwrap(), i64::from(synchronous).into());
+            assert_eq!(pragma("journal_mode").unwrap(), "wal".to_owned().into());
+        }
+    }
+}
