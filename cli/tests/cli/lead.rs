@@ -168,6 +168,20 @@ fn the_command_dies_with_its_guard_and_runs_again_in_a_later_term() {
 }
 
 #[test]
+fn the_command_dies_with_its_guard_also_while_convoke_lead_is_stopped() {
+    let world = World::on_sqlite();
+    let mark = mark();
+    let lead = world.lead("a", LONG, &["sh", "-c", &format!("while :; do sleep 1; done # {mark}")]);
+    lead.wait_until_it_says("the command runs");
+    let guard = lead.guard();
+    lead.signal(Signal::STOP);
+    signal_to(guard, Signal::KILL);
+    until("only convoke lead is left", || {
+        (processes_with(&mark) == [lead.pid()]).then_some(())
+    });
+}
+
+#[test]
 fn what_the_command_started_dies_when_its_guard_is_killed() {
     let world = World::on_sqlite();
     let mark = mark();

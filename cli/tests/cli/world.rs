@@ -194,7 +194,8 @@ fn create_database(server: &str, name: &str) {
 pub(crate) struct Lead {
     pub(crate) name: String,
     process: Child,
-    said: Arc<Mutex<Vec<String>>>,
+    /// Each line, and when it was read.
+    said: Arc<Mutex<Vec<(u64, String)>>>,
 }
 
 impl Lead {
@@ -205,7 +206,7 @@ impl Lead {
         std::thread::spawn(move || {
             lines
                 .map_while(Result::ok)
-                .for_each(|line| into.lock().unwrap().push(line))
+                .for_each(|line| into.lock().unwrap().push((now(), line)))
         });
         Self {
             name: name.to_owned(),
@@ -237,16 +238,20 @@ impl Lead {
     }
 
     pub(crate) fn has_said(&self, what: &str) -> bool {
-        self.said.lock().unwrap().iter().any(|line| line.contains(what))
-    }
-
-    pub(crate) fn last_said(&self, count: usize) -> Vec<String> {
-        let said = self.said();
-        said[said.len().saturating_sub(count)..].to_vec()
+        self.said.lock().unwrap().iter().any(|(_, line)| line.contains(what))
     }
 
     pub(crate) fn said(&self) -> Vec<String> {
-        self.said.lock().unwrap().clone()
+        self.said.lock().unwrap().iter().map(|(_, line)| line.clone()).collect()
+    }
+
+    /// What it said since a moment, each with the milliseconds from then.
+    pub(crate) fn said_since(&self, moment: u64) -> Vec<String> {
+        let said = self.said.lock().unwrap();
+        let later = said.iter().filter(|(at, _)| *at >= moment);
+        later
+            .map(|(at, line)| format!("{} ms {line}", (at - moment) / 1_000_000))
+            .collect()
     }
 
     /// Waits until it ends by itself.
