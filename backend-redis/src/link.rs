@@ -29,6 +29,10 @@ const MAX_REDIRECTIONS: u32 = 3;
 /// How many calls can wait to be written; more wait for room.
 const WRITE_QUEUE: usize = 1_024;
 
+/// Up to so many bytes of calls are written at once. The server syncs its file once for all that it reads at once, so
+/// that with the 8 kB that are usual 64 callers pay for two or three syncs instead of one.
+const WRITE_BYTES: usize = 262_144;
+
 /// A connection that comes back by itself.
 #[derive(Debug)]
 pub(crate) struct Link {
@@ -189,6 +193,7 @@ async fn connect_to(server: &ConnectionInfo) -> RedisResult<Open> {
         .set_connection_timeout(None)
         .set_response_timeout(None)
         .set_pipeline_buffer_size(WRITE_QUEUE)
+        .set_write_backpressure_boundary(WRITE_BYTES)
         .set_push_sender(move |push: PushInfo| {
             if push.kind == PushKind::Disconnection {
                 notice.store(true, Ordering::Release);

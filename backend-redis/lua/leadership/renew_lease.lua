@@ -12,5 +12,5 @@ end
 local ends = whole(math.max(held.ends, now + ttl))
 redis.call('HSET', seat, 'until', ends)
 -- Whoever holds the seat is alive: every other status vacates it in the same step.
-redis.call('ZADD', watched, now, worker)
+redis.call('ZADD', watched, whole(now), worker)
 return { 'renewed', ends }

@@ -10,7 +10,7 @@ local function stand(keys, name, incarnation, held, ends, now)
     vacate(keys.seat)
   end
   local before = candidacy_of(keys, name)
-  redis.call('ZADD', keys.candidates, ends, name)
+  redis.call('ZADD', keys.candidates, whole(ends), name)
   redis.call('ZADD', keys.ranking, 0, name)
   if not before or before <= now then
     record_change(keys.history, keys.counters, name, now, incarnation, 'alive', 'candidate')

@@ -18,5 +18,5 @@ end
 
 -- Keeps when the worker was last heard of, in `watched` or in `unwatched` by its status.
 local function hear(watched, unwatched, name, status, now)
-  redis.call('ZADD', is_watched(status) and watched or unwatched, now, name)
+  redis.call('ZADD', is_watched(status) and watched or unwatched, whole(now), name)
 end

@@ -32,7 +32,7 @@ local function drop_expired()
     end
     if handled and token ~= '-' and now < visible_from then
       -- Claimed: looked at again when the claim ends.
-      redis.call('ZADD', expiry, visible_from, member)
+      redis.call('ZADD', expiry, whole(visible_from), member)
     else
       redis.call('ZREM', expiry, member)
       redis.call('HDEL', messages, id)
