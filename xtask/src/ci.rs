@@ -10,7 +10,7 @@ use crate::{licences, readme, test, tidy};
 
 type Step = (&'static str, fn() -> Result<()>);
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 12] = [
     ("format", format),
     ("tidy", tidy::run),
     ("licences", licences::run),
@@ -20,15 +20,29 @@ const STEPS: [Step; 10] = [
     ("docs", docs),
     ("schema", schema),
     ("README", readme::run),
+    ("trials", trials),
+    ("bench", bench),
     ("test", || test::run(&[])),
 ];
 
-/// Runs all steps and prints how each one went.
-pub(crate) fn run() -> Result<()> {
+/// Runs the steps named, or all, and prints how each one went.
+pub(crate) fn run(wanted: &[String]) -> Result<()> {
+    if let Some(unknown) = wanted
+        .iter()
+        .find(|wanted| STEPS.iter().all(|(name, _)| name != wanted))
+    {
+        bail!(
+            "{unknown} is no step; there are {}",
+            STEPS.map(|(name, _)| name).join(", ")
+        );
+    }
     let mut table = Table::new();
     table.load_style(comfy_table::presets::ASCII_MARKDOWN);
     let mut failed = Vec::new();
     for (name, step) in STEPS {
+        if !wanted.is_empty() && wanted.iter().all(|wanted| wanted != name) {
+            continue;
+        }
         println!("\n=== {name}");
         let begun = Instant::now();
         let result = step();
@@ -96,6 +110,46 @@ fn docs() -> Result<()> {
 
 fn schema() -> Result<()> {
     run_command(cargo().args(["xtask", "schema"]))
+}
+
+/// The trials with counts that a machine of 2 cores does in a minute or two.
+fn trials() -> Result<()> {
+    for trial in [
+        ["elections", "--processes=8", "--rounds=100"].as_slice(),
+        &["opening", "--processes=8", "--rounds=3"],
+        &["messages", "--messages=1000", "--kills=4"],
+    ] {
+        run_command(with_stores().arg("trial").args(trial))?;
+    }
+    Ok(())
+}
+
+/// That every operation can be measured on every store; how fast, only a quiet machine and an optimized build can tell.
+fn bench() -> Result<()> {
+    let small = [
+        "bench",
+        "--seconds=0.01",
+        "--crowd=100",
+        "--callers=1,8",
+        "--store=memory,sqlite,mariadb,mysql,redis",
+    ];
+    run_command(with_stores().args(small))
+}
+
+/// This program with the stores, as it is built for the tests.
+fn with_stores() -> std::process::Command {
+    let mut command = cargo();
+    command.args([
+        "run",
+        "--quiet",
+        "--locked",
+        "--package",
+        "xtask",
+        "--features",
+        "stores",
+        "--",
+    ]);
+    command
 }
 
 /// Advisories need the network and cargo-deny minutes to build, so it is run where it is installed, and said where not.

@@ -53,11 +53,10 @@ async fn measure_place(name: &str, place: &Place, arguments: &Arguments, report:
             .iter()
             .any(|operation| operation.in_a_crowd().is_some_and(|(wanted, _)| wanted == crowd))
         {
-            progress.set_message(format!(
-                "{name}: making a crowd of {} {}",
-                arguments.crowd,
-                crowd.name()
-            ));
+            tell(
+                &progress,
+                format!("{name}: making a crowd of {} {}", arguments.crowd, crowd.name()),
+            );
             crowded.push((crowd, crowded_site(place, crowd, arguments.crowd).await?));
         }
     }
@@ -73,7 +72,7 @@ async fn measure_place(name: &str, place: &Place, arguments: &Arguments, report:
             in_crowd.push((*crowd, operation::callers(&site.store, &site.lease, count).await?));
         }
         for &operation in &operations {
-            progress.set_message(format!("{name}: {}, {count} callers", operation.name()));
+            tell(&progress, format!("{name}: {}, {count} callers", operation.name()));
             let bench = Bench {
                 operation,
                 callers: &callers,
@@ -97,6 +96,15 @@ async fn measure_place(name: &str, place: &Place, arguments: &Arguments, report:
     }
     progress.finish_and_clear();
     Ok(())
+}
+
+/// Says what goes on: in the bar on a terminal, in lines elsewhere.
+fn tell(progress: &ProgressBar, message: String) {
+    if progress.is_hidden() {
+        eprintln!("{message}");
+    } else {
+        progress.set_message(message);
+    }
 }
 
 fn is_wanted(operation: Operation, arguments: &Arguments) -> bool {
