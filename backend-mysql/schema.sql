@@ -99,10 +99,11 @@ CREATE TABLE `qtopology_worker` (
   `last_ping_us` bigint(20) NOT NULL DEFAULT timestampdiff(MICROSECOND,'1970-01-01',utc_timestamp(6)),
   `candidacy_us` bigint(20) DEFAULT NULL,
   `revision` bigint(20) NOT NULL DEFAULT 0,
+  `heard_slot` bigint(20) GENERATED ALWAYS AS (`last_ping_us` DIV 10000000) STORED,
   PRIMARY KEY (`id`),
   UNIQUE KEY `ux_convoke_worker_name` (`name`),
   KEY `ix_convoke_worker_candidacy` (`candidacy_us`),
-  KEY `ix_convoke_worker_heard` (`status`,`last_ping_us`)
+  KEY `ix_convoke_worker_heard` (`status`,`heard_slot`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
 
 CREATE TABLE `qtopology_worker_history` (

@@ -1,5 +1,6 @@
 -- Workers: the table of qtopology-mysql 2.2.1, and our columns beside its own. Times that count are microseconds of UTC;
--- the DATETIME columns are kept for its client, in the server's time zone. Statements of ours raise the revision.
+-- the DATETIME columns are kept for its client, in the server's time zone. Statements of ours raise the revision. Who was heard
+-- of when is indexed by slots of ten seconds, so that most pings change no index.
 CREATE TABLE IF NOT EXISTS qtopology_worker (
   id INT NOT NULL AUTO_INCREMENT,
   name VARCHAR(100) NOT NULL,
@@ -10,10 +11,11 @@ CREATE TABLE IF NOT EXISTS qtopology_worker (
   last_ping_us BIGINT NOT NULL DEFAULT (TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))),
   candidacy_us BIGINT NULL DEFAULT NULL,
   revision BIGINT NOT NULL DEFAULT 0,
+  heard_slot BIGINT GENERATED ALWAYS AS (last_ping_us DIV 10000000) STORED,
   PRIMARY KEY (id),
   UNIQUE KEY ux_convoke_worker_name (name),
   KEY ix_convoke_worker_candidacy (candidacy_us),
-  KEY ix_convoke_worker_heard (status, last_ping_us)
+  KEY ix_convoke_worker_heard (status, heard_slot)
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
 
 -- ADOPT
@@ -39,9 +41,10 @@ DELETE older FROM qtopology_worker AS older
 
 -- ADOPT
 ALTER TABLE qtopology_worker
+  ADD COLUMN heard_slot BIGINT GENERATED ALWAYS AS (last_ping_us DIV 10000000) STORED,
   ADD UNIQUE KEY ux_convoke_worker_name (name),
   ADD KEY ix_convoke_worker_candidacy (candidacy_us),
-  ADD KEY ix_convoke_worker_heard (status, last_ping_us),
+  ADD KEY ix_convoke_worker_heard (status, heard_slot),
   DROP KEY ix_convoke_worker_double;
 
 -- ADOPT

@@ -125,7 +125,7 @@ fn may_retry(pool: &Pool, failed: &sqlx::Error, stage: Stage, tried: u32, deadli
     }
     let is_lost = error::number(failed).is_none() && matches!(failed, sqlx::Error::Io(_) | sqlx::Error::Protocol(_));
     error::is_transient(failed)
-        || (error::is_missing_routine(failed) && tried <= 3)
+        || error::is_missing_routine(failed)
         || (stage == Stage::Reading && is_lost && tried == 1)
 }
 

@@ -13,6 +13,7 @@ use sqlx::mysql::MySqlConnectOptions;
 use crate::connection::Pool;
 use crate::error::{self, Stage};
 use crate::migrate;
+use crate::schema;
 use crate::server::Server;
 use crate::store::MysqlStore;
 
@@ -59,12 +60,13 @@ async fn open(options: &OpenOptions) -> Result<MysqlStore> {
         database: location.database.into(),
         clock: options.clock.clone(),
         waiting: Arc::default(),
+        renewals: Arc::default(),
     };
     match options.schema {
         SchemaPolicy::LeaveAlone => {}
-        SchemaPolicy::Check => must_be_current(&migrate::status(&store).await?)?,
+        SchemaPolicy::Check => must_be_current(&schema::status(&store).await?)?,
         SchemaPolicy::Migrate => {
-            if !migrate::status(&store).await?.is_current() {
+            if !schema::status(&store).await?.is_current() {
                 migrate::migrate(&store).await?;
             }
         }

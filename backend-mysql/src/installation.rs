@@ -7,6 +7,7 @@ use crate::error::unexpected;
 use crate::hints::POLL_BOUND;
 use crate::migrate;
 use crate::row::Columns;
+use crate::schema;
 use crate::server::durability;
 use crate::store::MysqlStore;
 
@@ -44,7 +45,7 @@ impl Installation for MysqlStore {
     }
 
     async fn check(&self) -> Result<SchemaStatus> {
-        migrate::status(self)
+        schema::status(self)
             .await
             .map_err(|error| error.at("installation.check"))
     }

@@ -1,5 +1,7 @@
 //! Leadership on MySQL: what the procedures answer, as answers of the trait.
 
+use std::sync::Arc;
+
 use convoke_core::leadership::{Seat, check_leading};
 use convoke_core::{
     Announcement, Candidacy, Deferral, Incarnation, LEADER_TIMEOUT, Leader, Leadership, Lease, Registration, Renewal,
@@ -9,6 +11,7 @@ use sqlx::mysql::MySqlRow;
 
 use crate::call::sql_now;
 use crate::error::unexpected;
+use crate::renewals::{self, Asked, Renew, Renewals};
 use crate::row::Columns;
 use crate::store::MysqlStore;
 use crate::workers::status;
@@ -67,25 +70,12 @@ impl Leadership for MysqlStore {
     }
 
     async fn renew_lease(&self, lease: &Lease, ttl: Ttl) -> Result<Renewal> {
-        const AT: &str = "leadership.renew";
-        let params = [
-            lease.registration.worker.as_str().into(),
-            lease.registration.incarnation.number().into(),
-            lease.term.number().into(),
-            ttl.as_micros().into(),
-            self.now_param(),
-        ];
-        let rows = self
-            .write(AT, "CALL convoke_renew_lease(?, ?, ?, ?, ?)", &params)
-            .await?;
-        let renewal = only(&rows).and_then(|row| match row.text(0)? {
-            "renewed" => Ok(Renewal::Renewed(Lease {
-                expires: row.time(4)?,
-                ..lease.clone()
-            })),
-            _ => leads_now(&row).map(Renewal::Lost),
-        });
-        renewal.map_err(|error| error.at(AT))
+        let asked = Asked {
+            lease: lease.clone(),
+            ttl,
+            now: self.clock.override_now(),
+        };
+        renewals::renew(self, asked).await
     }
 
     async fn resign(&self, lease: &Lease) -> Result<Resignation> {
@@ -114,6 +104,35 @@ impl Leadership for MysqlStore {
         const AT: &str = "leadership.check_term";
         let (seat, now) = self.seat(AT).await?;
         check_leading(&seat, term, now).map_err(|error| error.at(AT))
+    }
+}
+
+impl Renew for MysqlStore {
+    fn renewals(&self) -> &Arc<Renewals> {
+        &self.renewals
+    }
+
+    async fn call(&self, asked: &Asked) -> Result<Renewal> {
+        const AT: &str = "leadership.renew";
+        let lease = &asked.lease;
+        let params = [
+            lease.registration.worker.as_str().into(),
+            lease.registration.incarnation.number().into(),
+            lease.term.number().into(),
+            asked.ttl.as_micros().into(),
+            asked.now.into(),
+        ];
+        let rows = self
+            .write(AT, "CALL convoke_renew_lease(?, ?, ?, ?, ?)", &params)
+            .await?;
+        let renewal = only(&rows).and_then(|row| match row.text(0)? {
+            "renewed" => Ok(Renewal::Renewed(Lease {
+                expires: row.time(4)?,
+                ..lease.clone()
+            })),
+            _ => leads_now(&row).map(Renewal::Lost),
+        });
+        renewal.map_err(|error| error.at(AT))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The schema: how it stands, and how it becomes what this program needs.
+//! How the schema becomes what this program needs.
 //!
 //! Migrations are append-only and checked by their sums; procedures and triggers belong to the version of the program and
 //! are created anew when theirs differs. DDL commits by itself, so a migration is recorded as begun before its first
@@ -6,58 +6,28 @@
 //! already is passed over. All of it runs under a lock of the server, named after the database, on a connection of its own
 //! that is closed at the end, whatever the end is.
 
-use convoke_core::{Error, ErrorKind, Result, SchemaStatus};
+use std::time::Duration;
+
+use convoke_core::{Error, ErrorKind, Result};
 use sqlx::mysql::MySqlConnection;
-use sqlx::{AssertSqlSafe, Connection, Executor, Row};
+use sqlx::{AssertSqlSafe, Connection, Executor};
 
 use crate::error::{self, Stage};
 use crate::routines::{self, ROUTINES, Routine};
+use crate::schema::{
+    ADOPTED, MIGRATIONS, Migration, ORIGIN, PROCEDURES, TABLES, failed, has_predecessor, inspect, names_of_routines,
+};
 use crate::server::{Family, Server};
 use crate::store::MysqlStore;
 
 /// For how many seconds a process waits while others migrate.
 const LOCK_SECONDS: u32 = 120;
 
-struct Migration {
-    number: u32,
-    name: &'static str,
-    sql: &'static str,
-}
+/// How long setting up, upgrading or removing a schema may take.
+const TIMEOUT: Duration = Duration::from_secs(900);
 
-macro_rules! migrations {
-    ($($number:literal $name:literal),* $(,)?) => {
-        &[$(Migration {
-            number: $number,
-            name: $name,
-            sql: include_str!(concat!("../migrations/", $name, ".sql")),
-        }),*]
-    };
-}
-
-/// In their order. Append only: what was released never changes.
-const MIGRATIONS: &[Migration] = migrations![
-    1 "0001_settings",
-    2 "0002_workers",
-    3 "0003_topologies",
-    4 "0004_messages",
-    5 "0005_worker_history",
-    6 "0006_topology_history",
-    7 "0007_seat",
-    8 "0008_counters",
-    9 "0009_db_version",
-];
-
-/// The number under which it is recorded whether the tables of a predecessor are adopted.
-const ORIGIN: u32 = 0;
-
-/// What is recorded there when they are.
-const ADOPTED: &str = "adopted from qtopology-mysql";
-
-/// The line above a statement that runs only then.
+/// The line above a statement that runs only where the tables of a predecessor are adopted.
 const ADOPT: &str = "-- ADOPT";
-
-/// The name under which the procedures and triggers are pending.
-const PROCEDURES: &str = "procedures";
 
 /// The tables in which the schema is recorded.
 const RECORDS: &[&str] = &[
@@ -77,62 +47,50 @@ const RECORDS: &[&str] = &[
     ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
 ];
 
-/// The tables that the migrations make.
-const TABLES: &[&str] = &[
-    "qtopology_message",
-    "qtopology_worker_history",
-    "qtopology_topology_history",
-    "qtopology_worker",
-    "qtopology_topology",
-    "qtopology_settings",
-    "convoke_seat",
-    "convoke_counter",
-];
-
-/// What is recorded of a migration.
-struct Applied {
-    number: u32,
-    name: String,
-    checksum: String,
-    done: bool,
-}
-
-/// How the schema of the store stands. Only looks.
-pub(crate) async fn status(store: &MysqlStore) -> Result<SchemaStatus> {
-    let look = async {
-        let mut connection = store.pool.connect().await?;
-        let (applied, current) = inspect(&mut connection).await?;
-        Ok(status_of(&applied, current))
-    };
-    match tokio::time::timeout(store.pool.timeout(), look).await {
-        Ok(status) => status,
-        Err(_) => Err(error::timed_out(Stage::Reading)),
-    }
-}
-
 /// Brings the schema to what this program needs, and says what it applied.
 pub(crate) async fn migrate(store: &MysqlStore) -> Result<Vec<String>> {
-    let mut connection = locked(store).await?;
-    let applied = apply_pending(&mut connection, &store.server).await;
-    release(connection).await;
-    applied
+    let act = async {
+        let mut connection = locked(store).await?;
+        let applied = apply_pending(&mut connection, &store.server).await;
+        release(connection).await;
+        applied
+    };
+    in_time(act).await
 }
 
 /// Removes the whole installation.
 pub(crate) async fn reset(store: &MysqlStore) -> Result<()> {
-    let mut connection = locked(store).await?;
-    let dropped = drop_all(&mut connection).await;
-    release(connection).await;
-    dropped
+    let act = async {
+        let mut connection = locked(store).await?;
+        let dropped = drop_all(&mut connection).await;
+        release(connection).await;
+        dropped
+    };
+    in_time(act).await
+}
+
+async fn in_time<T>(act: impl Future<Output = Result<T>>) -> Result<T> {
+    match tokio::time::timeout(TIMEOUT, act).await {
+        Ok(done) => done,
+        // What was begun is recorded as such: to call again goes on from there.
+        Err(_) => Err(error::timed_out(Stage::Reading)),
+    }
 }
 
 /// A connection of its own that holds the lock of the database.
 async fn locked(store: &MysqlStore) -> Result<MySqlConnection> {
-    let mut connection = store.pool.connect().await?;
+    let mut connection = match tokio::time::timeout(store.pool.timeout(), store.pool.connect()).await {
+        Ok(connection) => connection?,
+        Err(_) => return Err(error::timed_out(Stage::Connecting)),
+    };
     // The sum keeps the name within the 64 characters that a lock may have.
     let name = format!("convoke:{}", &routines::checksum_of(&store.database)[..40]);
     // Tables that are large are rebuilt while others wait for the metadata lock.
-    execute(&mut connection, "SET SESSION lock_wait_timeout = 120").await?;
+    execute(
+        &mut connection,
+        &format!("SET SESSION lock_wait_timeout = {LOCK_SECONDS}"),
+    )
+    .await?;
     let taken: Option<i64> = sqlx::query_scalar("SELECT CAST(GET_LOCK(?, ?) AS SIGNED)")
         .bind(name)
         .bind(LOCK_SECONDS)
@@ -155,157 +113,6 @@ async fn release(connection: MySqlConnection) {
     if let Err(source) = connection.close().await {
         tracing::debug!(%source, "the connection of a migration did not close cleanly");
     }
-}
-
-async fn inspect(connection: &mut MySqlConnection) -> Result<(Vec<Applied>, bool)> {
-    let applied = applied(connection).await?;
-    check_applied(&applied)?;
-    if applied.is_empty() {
-        has_predecessor(connection).await?;
-        return Ok((applied, false));
-    }
-    let current = are_procedures_current(connection).await?;
-    Ok((applied, current))
-}
-
-fn status_of(applied: &[Applied], procedures_are_current: bool) -> SchemaStatus {
-    let is_done = |migration: &Migration| {
-        applied
-            .iter()
-            .any(|known| known.number == migration.number && known.done)
-    };
-    let mut pending: Vec<_> = MIGRATIONS
-        .iter()
-        .filter(|migration| !is_done(migration))
-        .map(|migration| migration.name.to_owned())
-        .collect();
-    let needed = MIGRATIONS.len() as u32;
-    let found = needed - pending.len() as u32;
-    if !procedures_are_current {
-        pending.push(PROCEDURES.to_owned());
-    }
-    SchemaStatus { found, needed, pending }
-}
-
-async fn applied(connection: &mut MySqlConnection) -> Result<Vec<Applied>> {
-    let rows = connection
-        .fetch_all("SELECT number, name, checksum, done FROM convoke_migration ORDER BY number")
-        .await;
-    let rows = match rows {
-        Err(source) if error::is_missing_table(&source) => return Ok(Vec::new()),
-        rows => rows.map_err(failed)?,
-    };
-    let read = |row: &sqlx::mysql::MySqlRow| {
-        Ok(Applied {
-            number: u32::try_from(row.try_get::<i32, _>(0)?).unwrap_or(u32::MAX),
-            name: row.try_get(1)?,
-            checksum: row.try_get(2)?,
-            done: row.try_get::<i8, _>(3)? != 0,
-        })
-    };
-    rows.iter()
-        .map(read)
-        .collect::<Result<_, sqlx::Error>>()
-        .map_err(failed)
-}
-
-/// Refuses a schema that is newer than this program, or not the one that it knows.
-fn check_applied(applied: &[Applied]) -> Result<()> {
-    for known in applied.iter().filter(|known| known.number != ORIGIN) {
-        match MIGRATIONS.iter().find(|migration| migration.number == known.number) {
-            None => return Err(newer("migration", &known.name)),
-            Some(migration) if routines::checksum_of(migration.sql) != known.checksum => {
-                return Err(Error::new(
-                    ErrorKind::Corrupt,
-                    "a migration of this database is not the one that this program has; use the program that made it",
-                )
-                .with("migration", &known.name));
-            }
-            Some(_) => {}
-        }
-    }
-    Ok(())
-}
-
-fn newer(what: &'static str, name: impl std::fmt::Display) -> Error {
-    Error::new(
-        ErrorKind::Unsupported,
-        "the schema of this database is newer than this program; use a newer program",
-    )
-    .with(what, name)
-}
-
-/// Whether the tables of qtopology-mysql are there. Refuses those of an older one: only its last version is adopted.
-async fn has_predecessor(connection: &mut MySqlConnection) -> Result<bool> {
-    let tables: i64 = sqlx::query_scalar(
-        "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN \
-         ('qtopology_worker', 'qtopology_topology', 'qtopology_message')",
-    )
-    .fetch_one(&mut *connection)
-    .await
-    .map_err(failed)?;
-    if tables == 0 {
-        return Ok(false);
-    }
-    let version = sqlx::query_scalar::<_, String>("SELECT value FROM qtopology_settings WHERE name = 'db_version'");
-    let version = match version.fetch_optional(&mut *connection).await {
-        Err(source) if error::is_missing_table(&source) => None,
-        version => version.map_err(failed)?,
-    };
-    if version.as_deref() == Some("17") {
-        return Ok(true);
-    }
-    Err(Error::new(
-        ErrorKind::Unsupported,
-        "this database was made by qtopology-mysql before its version 17; let qtopology-mysql 2.2.1 upgrade it first",
-    )
-    .with("db_version", version.as_deref().unwrap_or("none")))
-}
-
-/// Whether the procedures and triggers in the database are those of this program.
-async fn are_procedures_current(connection: &mut MySqlConnection) -> Result<bool> {
-    let found = connection
-        .fetch_optional("SELECT version, checksum FROM convoke_procedures WHERE id = 1")
-        .await;
-    let found = match found {
-        Err(source) if error::is_missing_table(&source) => None,
-        found => found.map_err(failed)?,
-    };
-    let Some(row) = found else { return Ok(false) };
-    let version: i32 = row.try_get(0).map_err(failed)?;
-    let checksum: String = row.try_get(1).map_err(failed)?;
-    if i64::from(version) > i64::from(routines::VERSION) {
-        return Err(newer("version of the procedures", version));
-    }
-    if checksum != routines::checksum() {
-        return Ok(false);
-    }
-    // Users who may only call procedures do not see triggers.
-    let found = names_of_routines(connection).await?;
-    let is_there = |routine: &Routine| found.iter().any(|(_, name)| name == routine.name);
-    Ok(ROUTINES
-        .iter()
-        .filter(|routine| routine.kind == "PROCEDURE")
-        .all(is_there))
-}
-
-/// The procedures and triggers of ours that the database has.
-async fn names_of_routines(connection: &mut MySqlConnection) -> Result<Vec<(String, String)>> {
-    let rows = connection
-        .fetch_all(
-            "SELECT CAST('PROCEDURE' AS CHAR), CAST(ROUTINE_NAME AS CHAR) FROM information_schema.ROUTINES \
-             WHERE ROUTINE_SCHEMA = DATABASE() AND ROUTINE_TYPE = 'PROCEDURE' \
-             AND (ROUTINE_NAME LIKE 'convoke\\_%' OR ROUTINE_NAME LIKE 'qtopology\\_sp\\_%') \
-             UNION ALL SELECT CAST('TRIGGER' AS CHAR), CAST(TRIGGER_NAME AS CHAR) FROM information_schema.TRIGGERS \
-             WHERE TRIGGER_SCHEMA = DATABASE() AND TRIGGER_NAME LIKE 'convoke\\_%'",
-        )
-        .await
-        .map_err(failed)?;
-    let read = |row: &sqlx::mysql::MySqlRow| Ok((row.try_get(0)?, row.try_get(1)?));
-    rows.iter()
-        .map(read)
-        .collect::<Result<_, sqlx::Error>>()
-        .map_err(failed)
 }
 
 async fn apply_pending(connection: &mut MySqlConnection, server: &Server) -> Result<Vec<String>> {
@@ -457,42 +264,4 @@ async fn drop_all(connection: &mut MySqlConnection) -> Result<()> {
 async fn execute(connection: &mut MySqlConnection, sql: &str) -> Result<()> {
     let done = connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await;
     done.map(drop).map_err(failed)
-}
-
-/// Schema changes can be repeated: whatever was cut short goes on from there, so nothing is unknown about them.
-fn failed(source: sqlx::Error) -> Error {
-    error::from_sqlx(source, Stage::Reading)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn migrations_are_numbered_as_their_files_say() {
-        for (index, migration) in MIGRATIONS.iter().enumerate() {
-            assert_eq!(migration.number as usize, index + 1);
-            assert!(
-                migration.name.starts_with(&format!("{:04}_", migration.number)),
-                "{}",
-                migration.name
-            );
-        }
-    }
-
-    #[test]
-    fn a_newer_schema_is_unsupported_and_a_changed_one_corrupt() {
-        let applied = |number, checksum: &str| Applied {
-            number,
-            name: "0001_settings".to_owned(),
-            checksum: checksum.to_owned(),
-            done: true,
-        };
-        assert!(check_applied(&[applied(1, &routines::checksum_of(MIGRATIONS[0].sql))]).is_ok());
-        assert_eq!(
-            check_applied(&[applied(99, "")]).unwrap_err().kind(),
-            ErrorKind::Unsupported
-        );
-        assert_eq!(check_applied(&[applied(1, "")]).unwrap_err().kind(), ErrorKind::Corrupt);
-    }
 }

@@ -9,6 +9,7 @@ use sqlx::mysql::MySqlRow;
 use crate::call::{self, Param};
 use crate::connection::Pool;
 use crate::hints::Waiting;
+use crate::renewals::Renewals;
 use crate::server::Server;
 
 /// A handle to an installation in a database of MariaDB or MySQL. Cheap to clone; clones share their connections.
@@ -21,6 +22,7 @@ pub struct MysqlStore {
     pub(crate) database: Arc<str>,
     pub(crate) clock: Clock,
     pub(crate) waiting: Arc<Waiting>,
+    pub(crate) renewals: Arc<Renewals>,
 }
 
 impl MysqlStore {

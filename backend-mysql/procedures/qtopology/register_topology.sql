@@ -1,7 +1,7 @@
 -- New: disabled and unassigned. Known: config, weight and affinity are replaced, the rest is kept. No result set.
 CREATE PROCEDURE qtopology_sp_register_topology(
   IN p_uuid VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin,
-  IN p_config MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin,
+  IN p_config LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin,
   IN p_weight FLOAT,
   IN p_worker_affinity TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
 )

@@ -16,10 +16,14 @@ BEGIN
   DECLARE c_silent CURSOR FOR
     SELECT name FROM (
       (SELECT name, last_ping_us FROM qtopology_worker
-        WHERE status = 'alive' AND last_ping_us <= p_now - p_timeout_us ORDER BY last_ping_us, name LIMIT 1001)
+        WHERE status = 'alive' AND heard_slot <= (p_now - p_timeout_us) DIV 10000000
+          AND last_ping_us <= p_now - p_timeout_us
+        ORDER BY last_ping_us, name LIMIT 1001)
       UNION ALL
       (SELECT name, last_ping_us FROM qtopology_worker
-        WHERE status = 'closing' AND last_ping_us <= p_now - p_timeout_us ORDER BY last_ping_us, name LIMIT 1001)
+        WHERE status = 'closing' AND heard_slot <= (p_now - p_timeout_us) DIV 10000000
+          AND last_ping_us <= p_now - p_timeout_us
+        ORDER BY last_ping_us, name LIMIT 1001)
     ) AS silent
     ORDER BY last_ping_us, name LIMIT 1001;
   DECLARE CONTINUE HANDLER FOR NOT FOUND SET v_done = 1;

@@ -21,8 +21,14 @@ refresh: BEGIN
     RESIGNAL;
   END;
   IF NOT (
-    EXISTS (SELECT 1 FROM qtopology_worker WHERE status = 'alive' AND last_ping_us <= v_now - p_timeout_us)
-    OR EXISTS (SELECT 1 FROM qtopology_worker WHERE status = 'closing' AND last_ping_us <= v_now - p_timeout_us)
+    EXISTS (
+      SELECT 1 FROM qtopology_worker
+        WHERE status = 'alive' AND heard_slot <= (v_now - p_timeout_us) DIV 10000000 AND last_ping_us <= v_now - p_timeout_us
+    )
+    OR EXISTS (
+      SELECT 1 FROM qtopology_worker
+        WHERE status = 'closing' AND heard_slot <= (v_now - p_timeout_us) DIV 10000000 AND last_ping_us <= v_now - p_timeout_us
+    )
     OR EXISTS (SELECT 1 FROM qtopology_worker WHERE candidacy_us <= v_now)
     OR EXISTS (SELECT 1 FROM convoke_seat WHERE id = 1 AND holder IS NOT NULL AND promised_until_us <= v_now)
   ) THEN
