@@ -87,7 +87,9 @@ pub(crate) async fn status(store: &MysqlStore) -> Result<SchemaStatus> {
 pub(crate) async fn inspect(connection: &mut MySqlConnection) -> Result<(Vec<Applied>, bool)> {
     let mut known = applied(connection).await?;
     if known.is_empty() {
-        let Err(refused) = has_predecessor(connection).await else { return Ok((known, false)) };
+        let Err(refused) = has_predecessor(connection).await else {
+            return Ok((known, false));
+        };
         // Another process may have begun to set the schema up between these two looks: then it has said so before it
         // made the first table.
         known = applied(connection).await?;
