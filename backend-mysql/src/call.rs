@@ -138,10 +138,10 @@ fn pause(tried: u32) -> Duration {
     Duration::from_micros(most / 2 + u64::from(noise) / 10 % most)
 }
 
-fn bound<'q>(sql: &'static str, params: &[Param<'_>]) -> Query<'q, MySql, MySqlArguments> {
+fn bound<'q>(sql: &'static str, params: &'q [Param<'q>]) -> Query<'q, MySql, MySqlArguments> {
     params.iter().fold(sqlx::query(sql), |query, param| match *param {
-        Param::Text(text) => query.bind(text.to_owned()),
+        Param::Text(text) => query.bind(text),
         Param::Int(number) => query.bind(number),
-        Param::Token(token) => query.bind(token.to_vec()),
+        Param::Token(token) => query.bind(&token[..]),
     })
 }

@@ -190,7 +190,9 @@ async fn apply(connection: &mut MySqlConnection, server: &Server, migration: &Mi
             .await;
         match done {
             Err(source) if begun.before && error::is_applied_already(&source) => {}
-            done => drop(done.map_err(|source| failed(source).with("migration", migration.name))?),
+            done => {
+                done.map_err(|source| failed(source).with("migration", migration.name))?;
+            }
         }
     }
     sqlx::query("UPDATE convoke_migration SET done = 1 WHERE number = ?")
@@ -249,7 +251,9 @@ async fn drop_all(connection: &mut MySqlConnection) -> Result<()> {
     ] {
         match connection.execute(sql).await {
             Err(source) if error::is_missing_table(&source) => {}
-            done => drop(done.map_err(failed)?),
+            done => {
+                done.map_err(failed)?;
+            }
         }
     }
     for (kind, name) in names_of_routines(connection).await? {

@@ -12,6 +12,7 @@ CREATE PROCEDURE convoke_send_message(
 SQL SECURITY INVOKER
 send: BEGIN
   DECLARE v_now BIGINT DEFAULT COALESCE(p_now, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)));
+  DECLARE v_created DATETIME(6);
   DECLARE v_leading BIGINT;
   DECLARE v_promised BIGINT DEFAULT 0;
   -- The name of a worker that does not exist is NULL, which the column refuses.
@@ -36,11 +37,10 @@ send: BEGIN
       LEAVE send;
     END IF;
   END IF;
+  SET v_created = CONVERT_TZ(TIMESTAMP'1970-01-01 00:00:00' + INTERVAL v_now MICROSECOND, '+00:00', @@GLOBAL.time_zone);
   INSERT INTO qtopology_message (worker, cmd, content, sent_us, expires_us, created, valid_until)
     VALUES ((SELECT name FROM qtopology_worker WHERE name = p_worker LOCK IN SHARE MODE), p_command, p_content,
-      v_now, v_now + p_ttl,
-      CONVERT_TZ(TIMESTAMP'1970-01-01 00:00:00' + INTERVAL v_now MICROSECOND, '+00:00', @@GLOBAL.time_zone),
-      CONVERT_TZ(TIMESTAMP'1970-01-01 00:00:00' + INTERVAL (v_now + p_ttl) MICROSECOND, '+00:00', @@GLOBAL.time_zone));
+      v_now, v_now + p_ttl, v_created, v_created + INTERVAL p_ttl MICROSECOND);
   IF p_term IS NOT NULL THEN
     COMMIT;
   END IF;

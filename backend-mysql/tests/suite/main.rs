@@ -1,5 +1,7 @@
 //! The suite on MariaDB and MySQL, and what only this backend has to keep.
 
+#![allow(clippy::unwrap_used, reason = "what goes wrong in a test fails it")]
+
 mod adoption;
 mod bad_days;
 mod databases;
