@@ -138,8 +138,7 @@ impl Contender {
                 back_off.reset();
                 candidate.told = None;
                 self.voice.say(&Event::Elected { term: lease.term });
-                let deadline = asked.plus(self.timing.ttl.as_duration());
-                Ok(match term::lead(self, lease, deadline).await? {
+                Ok(match term::lead(self, lease, asked).await? {
                     Ending::Done(status) => Next::End(status.map(crate::guard::Status::code)),
                     // Whatever went wrong went wrong here: all others get to ask first.
                     Ending::Again(free) => Next::CampaignIn(free.remaining() + self.timing.campaign_every * 2),

@@ -40,11 +40,14 @@ enum Renewed {
 }
 
 /// Leads until the command has ended, whyever.
-pub(super) async fn lead(contender: &mut Contender, lease: Lease, deadline: Boottime) -> Result<Ending> {
-    let guard = contender.start_guard(&lease)?;
+pub(super) async fn lead(contender: &mut Contender, lease: Lease, asked: Boottime) -> Result<Ending> {
     let (renewed, renewals) = mpsc::unbounded_channel();
+    // Before the guard: on a busy host starting that takes so long that a short lease would be over.
+    let renewer = tokio::spawn(renew(contender.clone(), lease.clone(), asked, renewed));
+    let deadline = asked.plus(contender.timing.ttl.as_duration());
+    let guard = contender.start_guard(&lease)?;
     let mut term = Running {
-        renewer: tokio::spawn(renew(contender.clone(), lease.clone(), renewed)),
+        renewer,
         contender,
         guard,
         renewals,
@@ -199,13 +202,13 @@ impl Contender {
 }
 
 /// Renews until the lease is lost. A failed call is repeated: renewing twice is harmless.
-async fn renew(contender: Contender, lease: Lease, renewed: mpsc::UnboundedSender<Renewed>) {
+async fn renew(contender: Contender, lease: Lease, asked: Boottime, renewed: mpsc::UnboundedSender<Renewed>) {
     let timing = contender.timing;
     let mut back_off = timing.back_off();
-    let mut pause = timing.renew_every;
-    let mut refreshed = Boottime::now();
+    let mut next = asked.plus(timing.renew_every);
+    let mut refreshed = asked;
     loop {
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(next.remaining()).await;
         // Before the call, so that the deadline is not later than the lease's end, however long the answer takes.
         let asked = Boottime::now();
         let call = contender.store.renew_lease(&lease, timing.ttl);
@@ -218,11 +221,11 @@ async fn renew(contender: Contender, lease: Lease, renewed: mpsc::UnboundedSende
             Ok(Err(error)) => Renewed::Failed(error.to_string()),
             Err(_) => Renewed::Failed(format!("no answer within {:?}", timing.patience())),
         };
-        pause = if matches!(news, Renewed::Until(_)) {
+        next = if matches!(news, Renewed::Until(_)) {
             back_off.reset();
-            timing.renew_every
+            asked.plus(timing.renew_every)
         } else {
-            back_off.pause()
+            Boottime::now().plus(back_off.pause())
         };
         if renewed.send(news).is_err() {
             return;
