@@ -1,4 +1,4 @@
--- What the migrations make on MariaDB. Written by the test; CONVOKE_UPDATE_SCHEMA=1 writes it anew.
+-- Made by `cargo xtask schema` from migrations/*.sql. Do not edit.
 
 CREATE TABLE `convoke_counter` (
   `name` varchar(100) NOT NULL,

@@ -9,7 +9,6 @@ mod migrations;
 mod node;
 mod plans;
 mod proxy;
-mod schema;
 mod time_zones;
 
 use std::future::Future;
@@ -85,11 +84,6 @@ macro_rules! on_a_server {
 /// MariaDB 10.11 or later.
 mod mariadb {
     on_a_server!(convoke_test_servers::Kind::MariaDb);
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn the_schema_is_the_one_that_is_committed() {
-        crate::schema::the_schema_is_the_one_that_is_committed().await;
-    }
 }
 
 /// Oracle MySQL 9.
