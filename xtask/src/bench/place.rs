@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use convoke::Store;
-use convoke_test_servers::{Kind, Server, shared};
+use convoke_test_servers::{Kind, Server, private_with, shared};
 use sqlx::{AssertSqlSafe, Connection, MySqlConnection};
 
 /// A store by its name on the command line, with what must live as long as it is used.
@@ -12,8 +12,40 @@ use sqlx::{AssertSqlSafe, Connection, MySqlConnection};
 pub(crate) enum Place {
     Memory,
     Sqlite(tempfile::TempDir),
-    Database(&'static Server),
-    KeyValue(&'static Server),
+    Database(At),
+    KeyValue(At),
+}
+
+/// A server: the one that the environment names, or one of our own.
+#[derive(Debug)]
+pub(crate) struct At {
+    url: String,
+    /// Held: it is stopped when this is dropped.
+    _own: Option<Server>,
+}
+
+impl At {
+    fn of(kind: Kind) -> Result<Self> {
+        if std::env::var_os(kind.variable()).is_some_and(|url| !url.is_empty()) {
+            let url = shared(kind)?.url().to_owned();
+            return Ok(Self { url, _own: None });
+        }
+        // The caches and logs of the test servers are so small that a crowd would not fit.
+        let sizes: &[&str] = match kind {
+            Kind::MariaDb => &["--innodb-buffer-pool-size=512M", "--innodb-log-file-size=256M"],
+            Kind::MySql => &["--innodb-buffer-pool-size=512M", "--innodb-redo-log-capacity=256M"],
+            Kind::Redis | Kind::Valkey => &[],
+        };
+        let own = private_with(kind, sizes)?;
+        Ok(Self {
+            url: own.url().to_owned(),
+            _own: Some(own),
+        })
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
 }
 
 impl Place {
@@ -22,8 +54,8 @@ impl Place {
             ("memory", _) => Self::Memory,
             // On the disk of the workspace: the temporary directory may be one in memory.
             ("sqlite", _) => Self::Sqlite(tempfile::tempdir_in(crate::workspace::root().join("target"))?),
-            (_, Some(kind @ (Kind::MariaDb | Kind::MySql))) => Self::Database(shared(kind)?),
-            (_, Some(kind @ (Kind::Redis | Kind::Valkey))) => Self::KeyValue(shared(kind)?),
+            (_, Some(kind @ (Kind::MariaDb | Kind::MySql))) => Self::Database(At::of(kind)?),
+            (_, Some(kind @ (Kind::Redis | Kind::Valkey))) => Self::KeyValue(At::of(kind)?),
             (_, None) => bail!("{name} is not one of memory, sqlite, mariadb, mysql, redis, valkey"),
         })
     }
@@ -44,9 +76,7 @@ impl Place {
             Self::KeyValue(server) => format!("{}/0?namespace={name}", server.url().trim_end_matches('/')),
         })
     }
-}
 
-impl Place {
     /// Removes the databases that [`Place::fresh`] made, on servers that others may use.
     pub(crate) async fn remove(&self) -> Result<()> {
         let Self::Database(server) = self else { return Ok(()) };
