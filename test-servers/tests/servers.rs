@@ -1,5 +1,7 @@
 //! Each kind of server starts, keeps its data through a stop, and is gone when its owner is, however that ended.
 
+#![allow(clippy::unwrap_used, reason = "what goes wrong in a test fails it")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
