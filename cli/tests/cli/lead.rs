@@ -11,13 +11,13 @@ const TTL: Duration = Duration::from_millis(600);
 const LONG: Duration = Duration::from_secs(600);
 
 /// Leads with a command that does `trap` on TERM, and waits until it would.
-fn lead_with_trap(world: &World, grace: &str, trap: &str) -> Lead {
+fn lead_with_trap(world: &World, ttl: Duration, grace: &str, trap: &str) -> Lead {
     let ready = world.file("ready");
     let script = format!(
         "trap '{trap}' TERM; echo > {}; while :; do sleep 0.05; done",
         ready.display()
     );
-    let lead = world.lead_with("a", LONG, &["--grace", grace], &["sh", "-c", &script]);
+    let lead = world.lead_with("a", ttl, &["--grace", grace], &["sh", "-c", &script]);
     until("the command is ready", || ready.exists().then_some(()));
     lead
 }
@@ -71,7 +71,7 @@ fn a_command_that_ends_gives_the_lead_to_the_next_at_once() {
 fn term_stops_the_command_first_and_resigns_then() {
     let world = World::on_sqlite();
     let stopped = world.file("stopped").display().to_string();
-    let mut first = lead_with_trap(&world, "10s", &format!("sleep 0.3; echo > {stopped}; exit 5"));
+    let mut first = lead_with_trap(&world, LONG, "10s", &format!("sleep 0.3; echo > {stopped}; exit 5"));
     let mut second = world.lead("b", LONG, &["cat", &stopped]);
     second.wait_until_it_says("a leads");
     first.signal(Signal::TERM);
@@ -86,7 +86,7 @@ fn term_stops_the_command_first_and_resigns_then() {
 #[test]
 fn a_second_signal_kills_a_command_that_takes_its_time() {
     let world = World::on_sqlite();
-    let mut lead = lead_with_trap(&world, "1h", "");
+    let mut lead = lead_with_trap(&world, LONG, "1h", "");
     lead.signal(Signal::INT);
     lead.wait_until_it_says("told to stop");
     lead.signal(Signal::INT);
@@ -96,7 +96,7 @@ fn a_second_signal_kills_a_command_that_takes_its_time() {
 #[test]
 fn a_command_that_ignores_term_is_killed_after_the_grace() {
     let world = World::on_sqlite();
-    let mut lead = lead_with_trap(&world, "200ms", "");
+    let mut lead = lead_with_trap(&world, LONG, "200ms", "");
     lead.signal(Signal::TERM);
     assert_eq!(lead.end().code(), Some(137));
 }
@@ -117,15 +117,12 @@ fn a_contender_that_does_not_lead_ends_with_0_when_told_to() {
 #[test]
 fn a_command_that_ignores_term_is_gone_before_the_lease_of_a_stopped_lead_runs_out() {
     let world = World::on_sqlite();
-    let mark = mark();
-    let script = format!("trap '' TERM; while :; do sleep 1; done # {mark}");
-    let lead = world.lead("a", TTL, &["sh", "-c", &script]);
-    until("the command runs", || (processes_with(&mark).len() == 3).then_some(()));
+    let lead = lead_with_trap(&world, TTL, "10s", "");
+    let mark = world.file("ready").display().to_string();
     let stopped_at = now();
     lead.signal(Signal::STOP);
-    // Only the guard and `convoke lead` have the mark in their command lines then, and soon the latter alone.
-    until("the command is gone", || {
-        (processes_with(&mark).len() == 1).then_some(())
+    until("only convoke lead is left", || {
+        (processes_with(&mark) == [lead.pid()]).then_some(())
     });
     let took = Duration::from_nanos(now() - stopped_at);
     assert!(took < TTL, "{took:?}");
@@ -149,9 +146,13 @@ fn what_the_command_started_dies_with_it_wherever_it_went() {
 fn nothing_is_left_of_a_command_whose_convoke_lead_is_killed() {
     let world = World::on_sqlite();
     let mark = mark();
-    let script = format!("setsid sh -c 'while :; do sleep 1; done # away' & while :; do sleep 1; done # {mark}");
+    let away = format!("while :; do sleep 1; done # {mark}");
+    let script = format!(
+        "setsid sh -c '{away}' & echo > {}; {away}",
+        world.file("started").display()
+    );
     let lead = world.lead("a", LONG, &["sh", "-c", &script]);
-    lead.wait_until_it_says("the command runs");
+    until("it has started", || world.file("started").exists().then_some(()));
     lead.signal(Signal::KILL);
     until("all are gone", || processes_with(&mark).is_empty().then_some(()));
 }
