@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -370,4 +370,50 @@ fn command_line(pid: i32) -> String {
 /// A word for the command line of a command, so that it can be found: no other test's command has it.
 pub(crate) fn mark() -> String {
     fresh_name()
+}
+
+/// Notes how long this host stands still at most: a disk that does not take a small write, a processor that is not had.
+pub(crate) struct HostWatch {
+    /// When each pause ended, and how long it was.
+    pauses: Arc<Mutex<Vec<(u64, Duration)>>>,
+    over: Arc<AtomicBool>,
+}
+
+impl HostWatch {
+    /// Writes to a file in the directory of this world from now on.
+    pub(crate) fn of(world: &World) -> Self {
+        let watch = Self {
+            pauses: Arc::default(),
+            over: Arc::default(),
+        };
+        let (pauses, over) = (watch.pauses.clone(), watch.over.clone());
+        let mut file = File::create(world.file("watch")).unwrap();
+        std::thread::spawn(move || {
+            while !over.load(Ordering::Relaxed) {
+                // By the clock that goes on while a virtual machine is held.
+                let before = now();
+                std::thread::sleep(Duration::from_millis(5));
+                file.write_all(b".").and_then(|()| file.sync_data()).unwrap();
+                let after = now();
+                pauses
+                    .lock()
+                    .unwrap()
+                    .push((after, Duration::from_nanos(after - before)));
+            }
+        });
+        watch
+    }
+
+    /// The longest pause that ended after `moment`.
+    pub(crate) fn longest_since(&self, moment: u64) -> Duration {
+        let pauses = self.pauses.lock().unwrap();
+        let later = pauses.iter().rev().take_while(|(at, _)| *at >= moment);
+        later.map(|(_, pause)| *pause).max().unwrap_or_default()
+    }
+}
+
+impl Drop for HostWatch {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
 }
