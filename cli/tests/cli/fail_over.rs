@@ -69,7 +69,7 @@ fn fail_over_and_over(store: &str, world: &World) {
         let run = world.running();
         let index = contenders.iter().position(|lead| lead.name == run.leader).unwrap();
         let began = now();
-        if seen.took.len() % 2 == 0 {
+        if seen.took.len().is_multiple_of(2) {
             contenders[index].signal(Signal::KILL);
             seen.next(world, &run, began, &contenders);
             contenders[index] = world.lead(&run.leader, TTL, &["@stamp"]);
