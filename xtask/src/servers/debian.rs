@@ -126,9 +126,8 @@ impl<'a> Apt<'a> {
         }
         // As if nothing were installed, so that every library is among what is to be installed.
         fs::write(folder.join("status"), "")?;
-        let sources = format!(
-            "Types: deb\nURIs: http://mirror.example/debian\nSuites: unstable\nComponents: main\nSigned-By: {KEYRING}\n"
-        );
+        let mirror = mirror()?;
+        let sources = format!("Types: deb\nURIs: {mirror}\nSuites: unstable\nComponents: main\nSigned-By: {KEYRING}\n");
         fs::write(folder.join("unstable.sources"), sources)?;
         fs::File::create(folder.join("apt.conf"))?.write_all(configuration(folder).as_bytes())?;
         Ok(Self { folder })
@@ -148,6 +147,23 @@ impl<'a> Apt<'a> {
         let plan = output_of(command.args(["install", "--simulate", "--no-install-recommends", package]))?;
         Ok(needed(&plan, package))
     }
+}
+
+/// The mirror of Debian that this machine's own apt uses.
+fn mirror() -> Result<String> {
+    let mut command = Command::new("apt-get");
+    let targets = output_of(command.args(["indextargets", "--format", "$(REPO_URI)", "Identifier: Packages"]))?;
+    let Some(mirror) = archive(&targets) else {
+        bail!("apt-get knows no mirror of Debian; name one in /etc/apt/sources.list.d, then call this again");
+    };
+    Ok(mirror.to_owned())
+}
+
+/// Of the places that apt gets packages from, the archive that all suites of Debian are in.
+fn archive(targets: &str) -> Option<&str> {
+    targets
+        .lines()
+        .find(|uri| uri.trim_end_matches('/').ends_with("/debian"))
 }
 
 fn configuration(folder: &Path) -> String {
@@ -184,6 +200,13 @@ fn needed(plan: &str, package: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_archive_is_not_the_one_of_security_updates_or_of_others() {
+        let targets = "http://mirror/debian-security/\nhttps://other/apt/\nhttp://mirror/debian/\n";
+        assert_eq!(archive(targets), Some("http://mirror/debian/"));
+        assert_eq!(archive("https://other/apt/\n"), None);
+    }
 
     #[test]
     fn a_server_is_unpacked_with_its_own_packages_and_the_libraries() {
