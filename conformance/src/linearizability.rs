@@ -32,6 +32,11 @@ impl Call {
         self.answer.as_ref().is_err_and(convoke_core::Error::is_outcome_unknown)
     }
 
+    /// A read, or a call that was refused with an error.
+    fn never_changes_anything(&self) -> bool {
+        self.operation.is_read() || (self.answer.is_err() && !self.is_unknown())
+    }
+
     fn surely_did_nothing(&self) -> bool {
         self.answer
             .as_ref()
@@ -109,8 +114,9 @@ pub(crate) fn explain(calls: Vec<Call>, now: Timestamp) -> Check {
             continue;
         };
         if let Some(reached) = after(&calls, point, candidate, now) {
-            if reached.state == point.state && reached.ids == point.ids {
-                // It changes nothing and fits here: no other place can be better, so nothing else needs to be tried.
+            if calls[candidate].never_changes_anything() && reached.ids == point.ids {
+                // It fits here and would change nothing elsewhere either: no other place can be better. (A write that
+                // happens to change nothing *here* may be needed later: setting the status that is set already.)
                 *point = reached;
             } else if tried.insert(fingerprint(&reached)) {
                 if count(&reached.done) > count(&furthest.done) {

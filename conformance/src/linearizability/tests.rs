@@ -1,6 +1,6 @@
 use convoke_core::{
     Candidacy, Error, ErrorKind, Incarnation, LeadershipAnswer as LA, LeadershipOperation as LO, Lease, Registration,
-    Term, Ttl, WorkerName, WorkersAnswer as WA, WorkersOperation as WO,
+    Term, Ttl, WorkerName, WorkerStatus, WorkersAnswer as WA, WorkersOperation as WO,
 };
 
 use super::*;
@@ -163,4 +163,34 @@ fn a_wide_history_that_cannot_be_explained_is_decided() {
     calls.push(ping("a", 1, Err(error(ErrorKind::Fenced)), 3, 40));
     let why = explain(calls, NOW).unwrap_err().to_string();
     assert!(why.contains("not atomic"), "{why}");
+}
+
+#[test]
+fn a_write_that_changes_nothing_at_first_may_be_what_changes_something_later() {
+    let set = |status, called, returned| {
+        let name = WorkerName::new("a").unwrap();
+        let operation = WO::SetWorkerStatus {
+            name,
+            incarnation: None,
+            status,
+        };
+        call(operation, Ok(WA::SetWorkerStatus(()).into()), called, returned)
+    };
+    let worker = convoke_core::Worker {
+        name: WorkerName::new("a").unwrap(),
+        status: WorkerStatus::Alive,
+        role: convoke_core::Role::Normal,
+        incarnation: Incarnation::from_number(1),
+        last_ping: NOW,
+    };
+    let name = worker.name.clone();
+    let looked = call(WO::GetWorker { name }, Ok(WA::GetWorker(worker).into()), 7, 8);
+    // The worker is alive already when "alive" is asked for; it must be tried behind "closing" all the same.
+    let calls = vec![
+        register("a", 1, 1, 2),
+        set(WorkerStatus::Alive, 4, 5),
+        set(WorkerStatus::Closing, 3, 6),
+        looked,
+    ];
+    assert!(explain(calls, NOW).is_ok());
 }
