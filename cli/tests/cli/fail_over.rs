@@ -44,26 +44,17 @@ fn on_mysql_another_takes_over_in_time_and_never_two_at_once() {
     fail_over_and_over("MySQL", &World::on(Kind::MySql));
 }
 
-/// A pause of the host that is as long as a lease: no program can keep its time then.
-const STALL: Duration = TTL;
-
 /// What was seen so far.
 struct Seen {
     host: HostWatch,
-    /// Those that were late while the host stood still, and for how long it did.
-    stalled: Vec<(Duration, Duration)>,
     took: Vec<Duration>,
-    /// How often the one that was stopped led again before all others.
-    back_again: u32,
 }
 
 fn fail_over_and_over(store: &str, world: &World) {
     let mut contenders: Vec<Lead> = NAMES.iter().map(|name| world.lead(name, TTL, &["@stamp"])).collect();
     let mut seen = Seen {
         host: HostWatch::of(world),
-        stalled: Vec::new(),
         took: Vec::new(),
-        back_again: 0,
     };
     while seen.took.len() < fail_overs() {
         let run = world.running();
@@ -96,17 +87,20 @@ impl Seen {
         };
         let next = world.run_behind_or(run.term, complaint);
         let took = Duration::from_nanos(next.first.saturating_sub(began));
-        if took >= TTL + Duration::from_secs(1) {
-            let pause = self.host.longest_since(began);
-            assert!(
-                pause >= STALL,
-                "took {took:?}, longest pause of the host {pause:?}; {}",
-                complaint()
-            );
-            self.stalled.push((took, pause));
-        }
+        // The host's own pauses are told, not excused.
+        assert!(
+            took < TTL + Duration::from_secs(1),
+            "took {took:?}, longest pause of the host {:?}; {}",
+            self.host.longest_since(began),
+            complaint()
+        );
+        assert_ne!(
+            next.leader,
+            run.leader,
+            "the one that was stopped led again first; {}",
+            complaint()
+        );
         self.took.push(took);
-        self.back_again += u32::from(next.leader == run.leader);
     }
 
     fn judge(mut self, store: &str, runs: &Runs) {
@@ -118,24 +112,10 @@ impl Seen {
         let terms = runs.0.len();
         println!(
             "{store}: {count} fail-overs, ttl {TTL:?}: took {} to {} ms, median {} ms; \
-             {terms} runs of the command, never two at once; {} times the stopped one led again first; late while the host stood still: {:?}",
+             {terms} runs of the command, never two at once",
             ms(least),
             ms(most),
-            ms(median),
-            self.back_again,
-            self.stalled
-        );
-        // No fault where the host stands still or is very busy; but it has to be an exception.
-        let few = count.div_ceil(50);
-        assert!(
-            self.stalled.len() <= few,
-            "late while the host stood still: {:?}",
-            self.stalled
-        );
-        assert!(
-            self.back_again as usize <= few,
-            "{} times the stopped one led again first",
-            self.back_again
+            ms(median)
         );
     }
 }
