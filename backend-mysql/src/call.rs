@@ -61,17 +61,32 @@ impl From<u32> for Param<'_> {
 }
 
 /// Runs a statement that may change something.
-pub(crate) async fn write(pool: &Pool, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<MySqlRow>> {
-    run(pool, sql, params, Stage::Writing).await
+pub(crate) async fn write(
+    pool: &Pool,
+    sql: &'static str,
+    params: &[Param<'_>],
+    deadline: Instant,
+) -> Result<Vec<MySqlRow>> {
+    run(pool, sql, params, Stage::Writing, deadline).await
 }
 
 /// Runs a statement that changes nothing.
-pub(crate) async fn read(pool: &Pool, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<MySqlRow>> {
-    run(pool, sql, params, Stage::Reading).await
+pub(crate) async fn read(
+    pool: &Pool,
+    sql: &'static str,
+    params: &[Param<'_>],
+    deadline: Instant,
+) -> Result<Vec<MySqlRow>> {
+    run(pool, sql, params, Stage::Reading, deadline).await
 }
 
-async fn run(pool: &Pool, sql: &'static str, params: &[Param<'_>], stage: Stage) -> Result<Vec<MySqlRow>> {
-    let deadline = Instant::now() + pool.timeout();
+async fn run(
+    pool: &Pool,
+    sql: &'static str,
+    params: &[Param<'_>],
+    stage: Stage,
+    deadline: Instant,
+) -> Result<Vec<MySqlRow>> {
     let mut tried = 0;
     loop {
         let failed = match once(pool, sql, params, stage, deadline).await? {

@@ -61,6 +61,7 @@ async fn open(options: &OpenOptions) -> Result<MysqlStore> {
         clock: options.clock.clone(),
         waiting: Arc::default(),
         renewals: Arc::default(),
+        sends: Arc::default(),
     };
     match options.schema {
         SchemaPolicy::LeaveAlone => {}

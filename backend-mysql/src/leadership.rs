@@ -1,6 +1,6 @@
 //! Leadership on MySQL: what the procedures answer, as answers of the trait.
 
-use std::sync::Arc;
+use std::time::Instant;
 
 use convoke_core::leadership::{Seat, check_leading};
 use convoke_core::{
@@ -11,8 +11,9 @@ use sqlx::mysql::MySqlRow;
 
 use crate::call::sql_now;
 use crate::error::unexpected;
-use crate::renewals::{self, Asked, Renew, Renewals};
+use crate::renewals::Asked;
 use crate::row::Columns;
+use crate::sharing::share;
 use crate::store::MysqlStore;
 use crate::workers::status;
 
@@ -73,9 +74,8 @@ impl Leadership for MysqlStore {
         let asked = Asked {
             lease: lease.clone(),
             ttl,
-            now: self.clock.override_now(),
         };
-        renewals::renew(self, asked).await
+        share(self, &asked).await
     }
 
     async fn resign(&self, lease: &Lease) -> Result<Resignation> {
@@ -107,23 +107,19 @@ impl Leadership for MysqlStore {
     }
 }
 
-impl Renew for MysqlStore {
-    fn renewals(&self) -> &Arc<Renewals> {
-        &self.renewals
-    }
-
-    async fn call(&self, asked: &Asked) -> Result<Renewal> {
+impl MysqlStore {
+    /// The call that renews.
+    pub(crate) async fn renew(&self, lease: &Lease, ttl: Ttl, deadline: Instant) -> Result<Renewal> {
         const AT: &str = "leadership.renew";
-        let lease = &asked.lease;
         let params = [
             lease.registration.worker.as_str().into(),
             lease.registration.incarnation.number().into(),
             lease.term.number().into(),
-            asked.ttl.as_micros().into(),
-            asked.now.into(),
+            ttl.as_micros().into(),
+            self.now_param(),
         ];
         let rows = self
-            .write(AT, "CALL convoke_renew_lease(?, ?, ?, ?, ?)", &params)
+            .write_by(AT, "CALL convoke_renew_lease(?, ?, ?, ?, ?)", &params, deadline)
             .await?;
         let renewal = only(&rows).and_then(|row| match row.text(0)? {
             "renewed" => Ok(Renewal::Renewed(Lease {
@@ -134,9 +130,7 @@ impl Renew for MysqlStore {
         });
         renewal.map_err(|error| error.at(AT))
     }
-}
 
-impl MysqlStore {
     /// The seat, and the time at which it was read.
     async fn seat(&self, at: &'static str) -> Result<(Seat, Timestamp)> {
         let rows = self.read(at, SEAT, &[self.now_param()]).await?;

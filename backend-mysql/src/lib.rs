@@ -27,7 +27,9 @@ mod renewals;
 mod routines;
 mod row;
 mod schema;
+mod sends;
 mod server;
+mod sharing;
 mod store;
 mod workers;
 

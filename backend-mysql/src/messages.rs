@@ -1,5 +1,7 @@
 //! Messages on MySQL: what the procedures answer, as answers of the trait.
 
+use std::time::Instant;
+
 use convoke_core::{
     Claim, Command, Cursor, Delay, Delivery, Limit, Message, MessageId, Messages, NewMessage, Page, Paged, Payload,
     QueuedMessage, Receipt, Registration, Result, Timestamp, Ttl, WorkerName, async_trait, error,
@@ -9,8 +11,12 @@ use sqlx::mysql::MySqlRow;
 use crate::call::{Param, sql_now};
 use crate::error::unexpected;
 use crate::row::{Columns, outcome};
+use crate::sends::LARGEST;
+use crate::sharing::share;
 use crate::store::MysqlStore;
 use crate::workers::check_heard;
+
+pub(crate) const AT_SEND: &str = "messages.send";
 
 /// Leaves out what core's `Handling::is_gone` calls gone.
 const PEEK: &str = concat!(
@@ -25,21 +31,11 @@ const PEEK: &str = concat!(
 #[async_trait]
 impl Messages for MysqlStore {
     async fn send_message(&self, message: &NewMessage) -> Result<MessageId> {
-        const AT: &str = "messages.send";
-        let params = [
-            message.worker.as_str().into(),
-            message.command.as_str().into(),
-            message.content.as_str().into(),
-            message.ttl.as_micros().into(),
-            message.term.map_or(Param::Int(None), |term| term.number().into()),
-            self.now_param(),
-        ];
-        let rows = self
-            .write(AT, "CALL convoke_send_message(?, ?, ?, ?, ?, ?)", &params)
-            .await?;
-        let id = sent(&rows, message).map_err(|error| error.at(AT))?;
-        self.waiting.wake(&message.worker);
-        Ok(id)
+        if message.content.as_str().len() > LARGEST {
+            let deadline = Instant::now() + self.pool.timeout();
+            return self.send_alone(message, deadline).await;
+        }
+        share(self, message).await
     }
 
     async fn receive_messages(&self, registration: &Registration, claim: &Claim) -> Result<Vec<Delivery>> {
@@ -141,6 +137,25 @@ impl Messages for MysqlStore {
         Ok(Paged::cut(messages, page.limit, |last: &QueuedMessage| {
             Cursor::behind_number(last.message.id.number())
         }))
+    }
+}
+
+impl MysqlStore {
+    /// The call that sends one message.
+    pub(crate) async fn send_alone(&self, message: &NewMessage, deadline: Instant) -> Result<MessageId> {
+        let params = [
+            message.worker.as_str().into(),
+            message.command.as_str().into(),
+            message.content.as_str().into(),
+            message.ttl.as_micros().into(),
+            message.term.map_or(Param::Int(None), |term| term.number().into()),
+            self.now_param(),
+        ];
+        let sql = "CALL convoke_send_message(?, ?, ?, ?, ?, ?)";
+        let rows = self.write_by(AT_SEND, sql, &params, deadline).await?;
+        let id = sent(&rows, message).map_err(|error| error.at(AT_SEND))?;
+        self.waiting.wake(&message.worker);
+        Ok(id)
     }
 }
 

@@ -56,6 +56,7 @@ pub(crate) const ROUTINES: &[Routine] = routines![
     PROCEDURE "convoke_nack_message" "messages/nack_message",
     PROCEDURE "convoke_receive_messages" "messages/receive_messages",
     PROCEDURE "convoke_send_message" "messages/send_message",
+    PROCEDURE "convoke_send_messages" "messages/send_messages",
     PROCEDURE "convoke_take_messages" "messages/take_messages",
     PROCEDURE "convoke_clear" "installation/clear",
     PROCEDURE "qtopology_sp_announce_leader_candidacy" "qtopology/announce_leader_candidacy",

@@ -54,11 +54,14 @@ impl Server {
         &self.name
     }
 
-    /// SQL of this crate, which is written for MariaDB, for this server: names compare byte by byte, without padding.
+    /// SQL of this crate, which is written for MariaDB, for this server: names compare byte by byte, without padding, and what
+    /// others have locked can be skipped.
     pub(crate) fn localized(&self, sql: &str) -> String {
         match self.family {
             Family::MariaDb => sql.to_owned(),
-            Family::MySql => sql.replace("utf8mb4_nopad_bin", "utf8mb4_0900_bin"),
+            Family::MySql => sql
+                .replace("utf8mb4_nopad_bin", "utf8mb4_0900_bin")
+                .replace("LOCK IN SHARE MODE SKIP LOCKED", "FOR SHARE SKIP LOCKED"),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use convoke_core::{Clock, Result};
 use sqlx::mysql::MySqlRow;
@@ -10,6 +11,7 @@ use crate::call::{self, Param};
 use crate::connection::Pool;
 use crate::hints::Waiting;
 use crate::renewals::Renewals;
+use crate::sends::Sends;
 use crate::server::Server;
 
 /// A handle to an installation in a database of MariaDB or MySQL. Cheap to clone; clones share their connections.
@@ -23,6 +25,7 @@ pub struct MysqlStore {
     pub(crate) clock: Clock,
     pub(crate) waiting: Arc<Waiting>,
     pub(crate) renewals: Arc<Renewals>,
+    pub(crate) sends: Arc<Sends>,
 }
 
 impl MysqlStore {
@@ -38,7 +41,21 @@ impl MysqlStore {
         sql: &'static str,
         params: &[Param<'_>],
     ) -> Result<Vec<MySqlRow>> {
-        call::write(&self.pool, sql, params).await.map_err(|error| error.at(at))
+        let deadline = Instant::now() + self.pool.timeout();
+        self.write_by(at, sql, params, deadline).await
+    }
+
+    /// One call that may change something, and ends by the deadline.
+    pub(crate) async fn write_by(
+        &self,
+        at: &'static str,
+        sql: &'static str,
+        params: &[Param<'_>],
+        deadline: Instant,
+    ) -> Result<Vec<MySqlRow>> {
+        call::write(&self.pool, sql, params, deadline)
+            .await
+            .map_err(|error| error.at(at))
     }
 
     /// One call that changes nothing.
@@ -48,7 +65,10 @@ impl MysqlStore {
         sql: &'static str,
         params: &[Param<'_>],
     ) -> Result<Vec<MySqlRow>> {
-        call::read(&self.pool, sql, params).await.map_err(|error| error.at(at))
+        let deadline = Instant::now() + self.pool.timeout();
+        call::read(&self.pool, sql, params, deadline)
+            .await
+            .map_err(|error| error.at(at))
     }
 }
 

@@ -102,9 +102,20 @@ impl Workers for MysqlStore {
             .map(Cursor::worker)
             .transpose()
             .map_err(|error| error.at(AT))?;
-        let sql = select_workers!("FORCE INDEX (ux_convoke_worker_name) WHERE w.name > ? ORDER BY w.name LIMIT ?");
+        let sql = select_workers!(
+            "FORCE INDEX (ux_convoke_worker_name) WHERE w.name > ? AND w.name <= COALESCE((\
+             SELECT name FROM qtopology_worker FORCE INDEX (ux_convoke_worker_name) WHERE name > ? ORDER BY name LIMIT 1 OFFSET ?\
+             ), (SELECT MAX(name) FROM qtopology_worker)) ORDER BY w.name LIMIT ?"
+        );
         let after = after.as_ref().map_or("", WorkerName::as_str);
-        let params = [self.now_param(), after.into(), (page.limit.get() + 1).into()];
+        let limit = page.limit.get();
+        let params = [
+            self.now_param(),
+            after.into(),
+            after.into(),
+            limit.into(),
+            (limit + 1).into(),
+        ];
         let rows = self.read(AT, sql, &params).await?;
         let workers = rows
             .iter()

@@ -9,6 +9,7 @@ mod migrations;
 mod node;
 mod plans;
 mod proxy;
+mod sends;
 mod time_zones;
 
 use std::future::Future;
@@ -75,6 +76,12 @@ macro_rules! on_a_server {
                 a_lock_that_somebody_holds_for_long_is_unavailable_and_nothing_happened,
                 a_call_that_is_killed_keeps_no_lock,
                 a_dropped_call_keeps_no_lock;
+            sends:
+                those_who_send_at_once_share_calls_and_each_gets_its_own_answer,
+                contents_that_are_sent_at_once_arrive_byte_for_byte,
+                a_lock_on_one_worker_holds_up_nobody_who_sends_to_another,
+                a_lost_reply_leaves_all_who_shared_the_call_unknown_and_the_next_ones_work,
+                a_caller_that_is_dropped_disturbs_nobody_who_sends_at_once;
             plans:
                 what_an_operation_reads_does_not_grow_with_what_it_does_not_touch;
         }
