@@ -9,21 +9,37 @@ use sqlx::mysql::MySqlRow;
 use crate::call::{Param, sql_now};
 use crate::error::unexpected;
 use crate::row::{Columns, outcome};
+use crate::server::Family;
 use crate::store::MysqlStore;
 
 /// Restates `core::leadership::role_of`.
 macro_rules! select_workers {
-    ($where:literal) => {
+    ($from:literal) => {
         concat!(
             "SELECT w.name, w.status, w.incarnation, w.last_ping_us, ",
             "CASE WHEN s.holder = w.name AND t.now_us < s.promised_until_us THEN 'leader' ",
             "WHEN w.status = 'alive' AND t.now_us < w.candidacy_us THEN 'candidate' ELSE 'normal' END ",
             "FROM (SELECT ",
             sql_now!(),
-            " AS now_us) AS t JOIN convoke_seat AS s ON s.id = 1 STRAIGHT_JOIN qtopology_worker AS w ",
-            $where
+            " AS now_us) AS t JOIN convoke_seat AS s ON s.id = 1 STRAIGHT_JOIN ",
+            $from
         )
     };
+}
+
+/// The rows of a page, by name. MySQL reads ahead from an open range, up to 128 KiB of rows where there are many, each looked up
+/// in the table: twice as much as a page of a hundred. So there the page is taken from the index, which has the names, and
+/// only its rows are looked up. MariaDB reads nothing ahead, and is faster the plain way.
+const fn page_of_workers(family: Family) -> &'static str {
+    match family {
+        Family::MariaDb => select_workers!(
+            "qtopology_worker AS w FORCE INDEX (ux_convoke_worker_name) WHERE w.name > ? ORDER BY w.name LIMIT ?"
+        ),
+        Family::MySql => select_workers!(
+            "qtopology_worker AS n FORCE INDEX (ux_convoke_worker_name) STRAIGHT_JOIN qtopology_worker AS w ON w.id = n.id \
+             WHERE n.name > ? ORDER BY n.name LIMIT ?"
+        ),
+    }
 }
 
 const COUNT: &str = concat!(
@@ -85,7 +101,7 @@ impl Workers for MysqlStore {
 
     async fn get_worker(&self, name: &WorkerName) -> Result<Worker> {
         const AT: &str = "workers.get";
-        let sql = select_workers!("WHERE w.name = ?");
+        let sql = select_workers!("qtopology_worker AS w WHERE w.name = ?");
         let rows = self.read(AT, sql, &[self.now_param(), name.as_str().into()]).await?;
         match rows.first() {
             Some(row) => worker(row),
@@ -102,20 +118,9 @@ impl Workers for MysqlStore {
             .map(Cursor::worker)
             .transpose()
             .map_err(|error| error.at(AT))?;
-        let sql = select_workers!(
-            "FORCE INDEX (ux_convoke_worker_name) WHERE w.name > ? AND w.name <= COALESCE((\
-             SELECT name FROM qtopology_worker FORCE INDEX (ux_convoke_worker_name) WHERE name > ? ORDER BY name LIMIT 1 OFFSET ?\
-             ), (SELECT MAX(name) FROM qtopology_worker)) ORDER BY w.name LIMIT ?"
-        );
         let after = after.as_ref().map_or("", WorkerName::as_str);
-        let limit = page.limit.get();
-        let params = [
-            self.now_param(),
-            after.into(),
-            after.into(),
-            limit.into(),
-            (limit + 1).into(),
-        ];
+        let sql = page_of_workers(self.server.family);
+        let params = [self.now_param(), after.into(), (page.limit.get() + 1).into()];
         let rows = self.read(AT, sql, &params).await?;
         let workers = rows
             .iter()

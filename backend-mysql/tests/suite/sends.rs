@@ -100,7 +100,7 @@ pub(crate) async fn contents_that_are_sent_at_once_arrive_byte_for_byte(kind: Ki
         r#"{"z":1.50,"a":18446744073709551615,"m":-9223372036854775808,"e":1e-7}"#.to_owned(),
         "\"\\u0000 \\\" \\\\ \\/ \\ud83d\\ude00 😀 é ' ? % \\n\"".to_owned(),
         "[ {},\t[] ,\r\n null ]".to_owned(),
-        // Many of these are more than one call sends; each of their quotes is escaped.
+        // Many of these are more than one call sends.
         format!("[{}1]", "\"\",".repeat(15_000)),
         format!("\"{}\"", "x".repeat(900_000)),
     ];
@@ -130,7 +130,7 @@ pub(crate) async fn a_lock_on_one_worker_holds_up_nobody_who_sends_to_another(ki
         .fetch_all("SELECT id FROM qtopology_worker WHERE name = 'a' FOR UPDATE")
         .await
         .unwrap();
-    let held_up: Vec<_> = (0..5).map(|_| sending(&store, message("a", "1"))).collect();
+    let held_up: Vec<_> = (0..12).map(|_| sending(&store, message("a", "1"))).collect();
     let others: Vec<_> = (0..20).map(|_| sending(&store, message("b", "2"))).collect();
     for sent in others {
         sent.await.unwrap().unwrap();
@@ -140,26 +140,28 @@ pub(crate) async fn a_lock_on_one_worker_holds_up_nobody_who_sends_to_another(ki
     for sent in held_up {
         sent.await.unwrap().unwrap();
     }
-    assert_eq!(contents(&store, "a").await.len(), 5);
+    assert_eq!(contents(&store, "a").await.len(), 12);
 }
 
 pub(crate) async fn a_lost_reply_leaves_all_who_shared_the_call_unknown_and_the_next_ones_work(kind: Kind) {
     let database = Databases::of(kind).empty().await;
     let proxy = Proxy::before(&database.url).await;
     database.store().await;
-    let options = OpenOptions::new(&proxy.url(&database.url)).unwrap();
+    // One connection, so that the statements which the first round prepares are there in the second one.
+    let url = format!("{}?connections=1", proxy.url(&database.url));
+    let options = OpenOptions::new(&url).unwrap();
     let store = MysqlDriver.open(&options).await.unwrap();
     store.register_worker(&name("a")).await.unwrap();
     let begun = Instant::now();
     let mut all = 0;
     loop {
-        // The first round prepares the statements, so that each call has one reply: that of the first caller, who was alone, and
-        // that of the others, who share one, unless the machine is so busy that they lose their patience.
+        // In the second round, each call has one reply: those of the first eight callers, who were alone, and that of the other
+        // sixteen, who share a call, unless the machine is so busy that they lose their patience.
         for loses in [false, true] {
             if loses {
-                proxy.lose_the_reply(2);
+                proxy.lose_the_reply(9);
             }
-            let round: Vec<_> = (0..9).map(|_| sending(&store, message("a", "1"))).collect();
+            let round: Vec<_> = (0..24).map(|_| sending(&store, message("a", "1"))).collect();
             let mut unknown = 0;
             for sent in round {
                 match sent.await.unwrap() {
@@ -171,9 +173,9 @@ pub(crate) async fn a_lost_reply_leaves_all_who_shared_the_call_unknown_and_the_
                     }
                 }
             }
-            if unknown == 8 {
+            if unknown == 16 {
                 eventually("it happened, once for each", || async {
-                    contents(&store, "a").await.len() == all + 8
+                    contents(&store, "a").await.len() == all + unknown
                 })
                 .await;
                 store.send_message(&message("a", "1")).await.unwrap();
