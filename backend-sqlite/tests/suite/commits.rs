@@ -47,7 +47,7 @@ async fn an_operation_that_the_store_fails_half_way_leaves_nothing() {
     place
         .connect()
         .execute_batch(
-            "CREATE TRIGGER bad BEFORE INSERT ON convoke_message WHEN NEW.command = '13'
+            "CREATE TRIGGER bad BEFORE INSERT ON convoke_arrival WHEN NEW.command = '13'
              BEGIN SELECT RAISE(ABORT, 'a bad day'); END",
         )
         .unwrap();
