@@ -78,7 +78,14 @@ async fn a_payload_that_something_else_wrote_harms_its_own_queue_only() {
         .execute("UPDATE convoke_arrival SET content = '{' WHERE worker = 'a'", [])
         .unwrap();
     let max = convoke_core::Limit::MAX;
-    let (refused, taken) = tokio::join!(store.take_messages(&a, max), store.take_messages(&b, max));
+    // Both wait for a lock, so that they share a commit.
+    let other = place.connect();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let free = async {
+        tokio::task::yield_now().await;
+        other.execute_batch("COMMIT").unwrap();
+    };
+    let (refused, taken, ()) = tokio::join!(store.take_messages(&a, max), store.take_messages(&b, max), free);
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Corrupt);
     assert_eq!(taken.unwrap().len(), 1);
 }
