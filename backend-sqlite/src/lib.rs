@@ -7,6 +7,7 @@
 //! Read `writer` for how a commit is shared, `connection` for how processes wait for each other, `schema` for
 //! migrations, and `workers`, `leadership` and `messages` for the concerns.
 
+mod arrivals;
 mod connection;
 mod driver;
 mod error;
