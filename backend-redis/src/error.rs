@@ -78,15 +78,15 @@ fn refused(code: &str, detail: &str) -> Error {
             "the Redis server has reached its maxmemory; raise it or free memory, then try again",
         ),
         "NOAUTH" => (
-            ErrorKind::Unavailable,
+            ErrorKind::Denied,
             "the Redis server wants a password; put it into the URL: redis://user:password@host",
         ),
         "WRONGPASS" => (
-            ErrorKind::Unavailable,
+            ErrorKind::Denied,
             "the Redis server refuses the user or the password of the URL; correct them",
         ),
         "NOPERM" => (
-            ErrorKind::Unavailable,
+            ErrorKind::Denied,
             "the Redis server does not permit this to the user; grant it ~{convoke:* &{convoke:* and the commands of the scripts",
         ),
         "WRONGTYPE" | "CORRUPT" => (
@@ -112,7 +112,7 @@ fn refused(code: &str, detail: &str) -> Error {
 fn by_detail(detail: &str) -> (ErrorKind, &'static str) {
     if detail.contains("DB index") {
         let message = "the Redis server has no database of this number; correct the path of the URL";
-        (ErrorKind::InvalidArgument, message)
+        (ErrorKind::Denied, message)
     } else if detail.contains("HELLO") || detail.contains("unknown command") {
         (
             ErrorKind::Unsupported,

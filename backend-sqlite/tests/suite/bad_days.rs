@@ -323,7 +323,7 @@ async fn only_look(url: &str) {
         store.register_worker(&name("b")).await.unwrap_err(),
         store.reset(Confirmed::YesDeleteEverything).await.unwrap_err(),
     ] {
-        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+        assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
         assert!(error.to_string().contains("give this process the right"), "{error}");
     }
     child::say("refused");
