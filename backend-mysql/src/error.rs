@@ -67,6 +67,16 @@ pub(crate) fn from_sqlx(error: sqlx::Error, stage: Stage) -> Error {
             ErrorKind::InvalidArgument,
             "TLS with the server failed; check ssl-mode and ssl-ca in the URL, and build with the feature tls-rustls",
         ),
+        // What came over the wire is not to be trusted: so rustls says that it refuses a certificate.
+        (sqlx::Error::Io(source), _)
+            if stage == Stage::Connecting && source.kind() == std::io::ErrorKind::InvalidData =>
+        {
+            (
+                ErrorKind::Denied,
+                "TLS with the server failed; its certificate must be for the host in the URL and of an authority in the file that \
+                 ssl-ca names (without it, of a public one): correct the URL, or the certificate",
+            )
+        }
         (sqlx::Error::Io(_), _) if stage == Stage::Connecting => (
             ErrorKind::Unavailable,
             "the server cannot be reached; check that it runs, and the host and port in the URL",

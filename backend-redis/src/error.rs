@@ -1,5 +1,8 @@
 //! Errors of the redis crate as errors of Convoke.
 
+use std::error::Error as StdError;
+use std::sync::Arc;
+
 use convoke_core::{Error, ErrorKind};
 use redis::RedisError;
 
@@ -20,8 +23,25 @@ pub(crate) fn from_redis(error: &RedisError, progress: Progress) -> Error {
         Some(code) => refused(code, error.detail().unwrap_or_default()),
         None if error.kind() == redis::ErrorKind::AuthenticationFailed => refused("WRONGPASS", ""),
         None if error.kind() == redis::ErrorKind::RESP3NotSupported => refused("ERR", "unknown command HELLO"),
+        None if progress == Progress::Connecting && is_refused_by_tls(error) => untrusted().caused_by(error.clone()),
         None => lost(progress).caused_by(error.clone()),
     }
+}
+
+/// What came over the wire is not to be trusted: so rustls says that it refuses a certificate.
+fn is_refused_by_tls(error: &RedisError) -> bool {
+    // The client gives its source behind a pointer, which is not the source by itself.
+    let source = StdError::source(error).and_then(|source| source.downcast_ref::<Arc<dyn StdError + Send + Sync>>());
+    let failed = source.and_then(|source| source.downcast_ref::<std::io::Error>());
+    failed.is_some_and(|failed| failed.kind() == std::io::ErrorKind::InvalidData)
+}
+
+fn untrusted() -> Error {
+    Error::new(
+        ErrorKind::Denied,
+        "TLS with the server failed; its certificate must be for the host in the URL and of an authority in the file that \
+         ssl-ca names (without it, of a public one): correct the URL, or the certificate",
+    )
 }
 
 /// The error for a call that took too long.

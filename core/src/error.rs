@@ -24,8 +24,8 @@ pub enum ErrorKind {
     Fenced,
     /// The store could not be reached or did not take the operation. Nothing happened; a retry is safe.
     Unavailable,
-    /// The store turns away whoever asks: a wrong password, a database that does not exist, rights that lack. Nothing
-    /// happened, and waiting does not help: somebody has to change what the message names.
+    /// The store turns away whoever asks: a wrong password, a database that does not exist, rights that lack, a
+    /// certificate that nobody known vouches for. Nothing happened, and waiting does not help: somebody has to change what the message names.
     Denied,
     /// The operation was sent and its reply was lost: it may have happened or not. Look before you repeat it.
     OutcomeUnknown,
