@@ -141,7 +141,7 @@ impl State {
             let Some(queued) = queue.messages.get(&id) else {
                 continue;
             };
-            let handling = queued.handling.claimed(claim, now);
+            let handling = queued.handling.claimed(claim, registration.incarnation, now);
             deliveries.push(Delivery {
                 message: queued.message.clone(),
                 receipt: Receipt {

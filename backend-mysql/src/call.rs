@@ -26,7 +26,7 @@ pub(crate) use sql_now;
 pub(crate) enum Param<'a> {
     Text(&'a str),
     Int(Option<i64>),
-    Token(&'a [u8; 16]),
+    Token([u8; 16]),
 }
 
 impl<'a> From<&'a str> for Param<'a> {
@@ -154,9 +154,9 @@ fn pause(tried: u32) -> Duration {
 }
 
 fn bound<'q>(sql: &'static str, params: &'q [Param<'q>]) -> Query<'q, MySql, MySqlArguments> {
-    params.iter().fold(sqlx::query(sql), |query, param| match *param {
-        Param::Text(text) => query.bind(text),
-        Param::Int(number) => query.bind(number),
+    params.iter().fold(sqlx::query(sql), |query, param| match param {
+        Param::Text(text) => query.bind(*text),
+        Param::Int(number) => query.bind(*number),
         Param::Token(token) => query.bind(&token[..]),
     })
 }

@@ -8,7 +8,7 @@ use convoke_core::{
     error::invalid,
 };
 use sqlx::ConnectOptions;
-use sqlx::mysql::MySqlConnectOptions;
+use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 
 use crate::connection::Pool;
 use crate::error::{self, Stage};
@@ -31,8 +31,9 @@ const STATEMENTS: usize = 256;
 /// Opens `mysql://user:password@host:port/database` and the same with `mariadb://`.
 ///
 /// The database must exist; what is in it is set up or adopted by the schema policy. Options behind the question mark:
-/// `ssl-mode`, `ssl-ca`, `ssl-cert`, `ssl-key`, `socket` (a Unix socket instead of host and port) and `connections`
-/// (how many at most; 32 when it does not say).
+/// `ssl-mode`, `ssl-ca` (a file of authorities in PEM; by itself it means `ssl-mode=verify_identity`), `ssl-cert`,
+/// `ssl-key`, `socket` (a Unix socket instead of host and port) and `connections` (how many at most; 32 when it does not
+/// say).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MysqlDriver;
 
@@ -137,6 +138,11 @@ impl Location {
             .timezone(None)
             .statement_cache_capacity(STATEMENTS)
             .disable_statement_logging();
+        // Whoever names an authority means to trust nobody else; sqlx by itself would not even look at the certificate.
+        let connect = match (url.option("ssl-ca"), url.option("ssl-mode")) {
+            (Some(_), None) => connect.ssl_mode(MySqlSslMode::VerifyIdentity),
+            _ => connect,
+        };
         Ok(Self {
             connect,
             database,

@@ -67,6 +67,16 @@ pub(crate) fn from_sqlx(error: sqlx::Error, stage: Stage) -> Error {
             ErrorKind::InvalidArgument,
             "TLS with the server failed; check ssl-mode and ssl-ca in the URL, and build with the feature tls-rustls",
         ),
+        // What came over the wire is not to be trusted: so rustls says that it refuses a certificate.
+        (sqlx::Error::Io(source), _)
+            if stage == Stage::Connecting && source.kind() == std::io::ErrorKind::InvalidData =>
+        {
+            (
+                ErrorKind::Denied,
+                "TLS with the server failed; its certificate must be for the host in the URL and of an authority in the file that \
+                 ssl-ca names (without it, of a public one): correct the URL, or the certificate",
+            )
+        }
         (sqlx::Error::Io(_), _) if stage == Stage::Connecting => (
             ErrorKind::Unavailable,
             "the server cannot be reached; check that it runs, and the host and port in the URL",
@@ -89,22 +99,22 @@ pub(crate) fn from_sqlx(error: sqlx::Error, stage: Stage) -> Error {
 
 fn of_server(number: u16, stage: Stage) -> (ErrorKind, &'static str) {
     match number {
-        1045 | 1698 | 1251 | 1862 => (
-            ErrorKind::Unavailable,
-            "the server refuses this user or password; correct them in the URL",
+        1045 | 1130 | 1251 | 1698 | 1862 | 3118 | 4151 => (
+            ErrorKind::Denied,
+            "the server refuses this user or password, or their host; correct them in the URL, or have them allowed",
         ),
         1044 | 1142 | 1143 | 1227 | 1370 => (
-            ErrorKind::Unavailable,
+            ErrorKind::Denied,
             "the user of the URL lacks rights on the database; GRANT EXECUTE, SELECT, INSERT, UPDATE, DELETE on it, and to \
              set it up also CREATE, ALTER, INDEX, DROP, REFERENCES, TRIGGER, CREATE ROUTINE, ALTER ROUTINE",
         ),
         1419 => (
-            ErrorKind::Unavailable,
+            ErrorKind::Denied,
             "the server logs binarily and lets only administrators create triggers; migrate once as one, or SET GLOBAL \
              log_bin_trust_function_creators = 1",
         ),
         1049 => (
-            ErrorKind::Unavailable,
+            ErrorKind::Denied,
             "the database does not exist; correct its name in the URL, or CREATE DATABASE first",
         ),
         1040 | 1203 | 1226 => (

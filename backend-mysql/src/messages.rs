@@ -45,7 +45,7 @@ impl Messages for MysqlStore {
             registration.incarnation.number().into(),
             claim.max.get().into(),
             claim.visibility.as_micros().into(),
-            Param::Token(claim.token.as_bytes()),
+            Param::Token(claim.seal(registration.incarnation).into_bytes()),
             self.now_param(),
         ];
         let rows = self
@@ -164,7 +164,7 @@ fn receipt_params(receipt: &Receipt) -> [Param<'_>; 4] {
         receipt.message.number().into(),
         receipt.registration.worker.as_str().into(),
         receipt.registration.incarnation.number().into(),
-        Param::Token(receipt.token.as_bytes()),
+        Param::Token(receipt.seal().into_bytes()),
     ]
 }
 

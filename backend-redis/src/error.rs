@@ -1,5 +1,8 @@
 //! Errors of the redis crate as errors of Convoke.
 
+use std::error::Error as StdError;
+use std::sync::Arc;
+
 use convoke_core::{Error, ErrorKind};
 use redis::RedisError;
 
@@ -20,8 +23,25 @@ pub(crate) fn from_redis(error: &RedisError, progress: Progress) -> Error {
         Some(code) => refused(code, error.detail().unwrap_or_default()),
         None if error.kind() == redis::ErrorKind::AuthenticationFailed => refused("WRONGPASS", ""),
         None if error.kind() == redis::ErrorKind::RESP3NotSupported => refused("ERR", "unknown command HELLO"),
+        None if progress == Progress::Connecting && is_refused_by_tls(error) => untrusted().caused_by(error.clone()),
         None => lost(progress).caused_by(error.clone()),
     }
+}
+
+/// What came over the wire is not to be trusted: so rustls says that it refuses a certificate.
+fn is_refused_by_tls(error: &RedisError) -> bool {
+    // The client gives its source behind a pointer, which is not the source by itself.
+    let source = StdError::source(error).and_then(|source| source.downcast_ref::<Arc<dyn StdError + Send + Sync>>());
+    let failed = source.and_then(|source| source.downcast_ref::<std::io::Error>());
+    failed.is_some_and(|failed| failed.kind() == std::io::ErrorKind::InvalidData)
+}
+
+fn untrusted() -> Error {
+    Error::new(
+        ErrorKind::Denied,
+        "TLS with the server failed; its certificate must be for the host in the URL and of an authority in the file that \
+         ssl-ca names (without it, of a public one): correct the URL, or the certificate",
+    )
 }
 
 /// The error for a call that took too long.
@@ -78,15 +98,15 @@ fn refused(code: &str, detail: &str) -> Error {
             "the Redis server has reached its maxmemory; raise it or free memory, then try again",
         ),
         "NOAUTH" => (
-            ErrorKind::Unavailable,
+            ErrorKind::Denied,
             "the Redis server wants a password; put it into the URL: redis://user:password@host",
         ),
         "WRONGPASS" => (
-            ErrorKind::Unavailable,
+            ErrorKind::Denied,
             "the Redis server refuses the user or the password of the URL; correct them",
         ),
         "NOPERM" => (
-            ErrorKind::Unavailable,
+            ErrorKind::Denied,
             "the Redis server does not permit this to the user; grant it ~{convoke:* &{convoke:* and the commands of the scripts",
         ),
         "WRONGTYPE" | "CORRUPT" => (
@@ -112,7 +132,7 @@ fn refused(code: &str, detail: &str) -> Error {
 fn by_detail(detail: &str) -> (ErrorKind, &'static str) {
     if detail.contains("DB index") {
         let message = "the Redis server has no database of this number; correct the path of the URL";
-        (ErrorKind::InvalidArgument, message)
+        (ErrorKind::Denied, message)
     } else if detail.contains("HELLO") || detail.contains("unknown command") {
         (
             ErrorKind::Unsupported,

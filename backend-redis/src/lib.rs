@@ -7,7 +7,7 @@
 //!
 //! # URLs
 //! `redis://[user:password@]host[:port][/database][?namespace=NAME]`, and `rediss://` for TLS with the feature
-//! `tls-rustls`. The namespace is `default` where neither the URL nor the options name one. Against a cluster, any of
+//! `tls-rustls`: by the authorities of the system, or by those in the file of PEM that `ssl-ca=FILE` names. The namespace is `default` where neither the URL nor the options name one. Against a cluster, any of
 //! its nodes will do: the handle goes where it is redirected.
 //!
 //! # Cost

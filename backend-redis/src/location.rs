@@ -1,6 +1,6 @@
 //! Where a store is: what a URL says.
 
-use convoke_core::{Error, ErrorKind, Namespace, OpenOptions, Result, error};
+use convoke_core::{Error, ErrorKind, Namespace, OpenOptions, Result, StoreUrl, error};
 use percent_encoding::percent_decode_str;
 use redis::io::tcp::TcpSettings;
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo};
@@ -25,7 +25,7 @@ impl Location {
                 "the Redis backend opens URLs that begin with redis:// or rediss://",
             ));
         }
-        url.check_options(&["namespace"])?;
+        url.check_options(&["namespace", "ssl-ca"])?;
         let parts = url.with_secrets();
         if parts.fragment().is_some() {
             return Err(error::invalid(
@@ -50,7 +50,7 @@ impl Location {
             .set_tcp_settings(tcp)
             .set_redis_settings(settings);
         Ok(Self {
-            connection,
+            connection: with_authority(connection, url)?,
             namespace: namespace(options)?,
             database,
         })
@@ -105,6 +105,41 @@ fn address(scheme: &str, host: String, port: u16) -> Result<ConnectionAddr> {
         insecure: false,
         tls_params: None,
     })
+}
+
+/// The connection that trusts the authorities in the file that the URL names, and no others.
+fn with_authority(connection: ConnectionInfo, url: &StoreUrl) -> Result<ConnectionInfo> {
+    let Some(file) = url.option("ssl-ca") else {
+        return Ok(connection);
+    };
+    if url.scheme() == "redis" {
+        return Err(error::invalid(
+            "a redis:// URL is without TLS, so ssl-ca has no use; write rediss://, or leave it out",
+        ));
+    }
+    trusting(connection, &file).map_err(|error| error.with("ssl-ca", file))
+}
+
+#[cfg(feature = "tls-rustls")]
+fn trusting(connection: ConnectionInfo, file: &str) -> Result<ConnectionInfo> {
+    let authorities = std::fs::read(file).map_err(|source| {
+        error::invalid("the file that ssl-ca names can't be read; correct the URL, or the rights to it")
+            .caused_by(source)
+    })?;
+    let certificates = redis::TlsCertificates {
+        client_tls: None,
+        root_cert: Some(authorities),
+    };
+    let client = redis::Client::build_with_tls(connection, certificates).map_err(|source| {
+        error::invalid("the file that ssl-ca names holds no certificates in PEM; name another one").caused_by(source)
+    })?;
+    Ok(client.get_connection_info().clone())
+}
+
+/// Not reached: a URL that asks for TLS was refused before.
+#[cfg(not(feature = "tls-rustls"))]
+fn trusting(connection: ConnectionInfo, _: &str) -> Result<ConnectionInfo> {
+    Ok(connection)
 }
 
 fn database(path: &str) -> Result<i64> {
@@ -196,6 +231,7 @@ mod tests {
             "redis://:s3cret@db/one",
             "redis://:s3cret@db/-1",
             "redis://:s3cret@db/?db=1",
+            "redis://:s3cret@db/?ssl-ca=/authority.pem",
             "redis://:s3cret@db/#insecure",
             "redis://:s3cret%FF@db/",
             "redis:///",

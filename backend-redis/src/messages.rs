@@ -87,7 +87,7 @@ impl RedisStore {
             .ask_queue(&scripts::RECEIVE_MESSAGES, registration, |call| {
                 call.arg(claim.max.get())
                     .arg(claim.visibility.as_micros())
-                    .arg(claim.token.to_string())
+                    .arg(claim.seal(registration.incarnation).to_string())
             })
             .await?;
         if answer.word != "claimed" {
@@ -256,7 +256,7 @@ impl RedisStore {
             .arg(ordered(receipt.message.number()))
             .arg(receipt.registration.worker.as_str())
             .arg(receipt.registration.incarnation.number())
-            .arg(receipt.token.to_string()))
+            .arg(receipt.seal().to_string()))
     }
 }
 
@@ -299,7 +299,7 @@ fn handling(text: &str) -> Result<Handling> {
     Ok(Handling {
         attempts: attempts(parse(count)?),
         visible_from: Timestamp::from_micros(parse(visible_from)?),
-        token: if token == "-" { None } else { Some(parse(token)?) },
+        seal: if token == "-" { None } else { Some(parse(token)?) },
     })
 }
 

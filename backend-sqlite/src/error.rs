@@ -117,7 +117,7 @@ pub(crate) fn of_commit(source: rusqlite::Error) -> Failure {
 /// What it means to an operation that another one of the same commit failed.
 pub(crate) fn of_neighbour(failure: Option<Failure>) -> Failure {
     match failure {
-        Some(failure) if failure.kind == ErrorKind::Unavailable => failure,
+        Some(failure) if matches!(failure.kind, ErrorKind::Denied | ErrorKind::Unavailable) => failure,
         failure => Failure {
             kind: ErrorKind::Unavailable,
             what: "rolled back with an operation that shared the commit and failed; repeat the call".into(),
@@ -158,7 +158,7 @@ pub(crate) fn no_regular_file() -> Failure {
 }
 
 fn meaning(source: &rusqlite::Error) -> (ErrorKind, &'static str) {
-    use ErrorKind::{Corrupt, Internal, InvalidArgument, Unavailable, Unsupported};
+    use ErrorKind::{Corrupt, Denied, Internal, InvalidArgument, Unavailable, Unsupported};
     let Some(error) = source.sqlite_error() else {
         return match source {
             rusqlite::Error::NulError(_) => (InvalidArgument, "a path has no NUL character"),
@@ -174,13 +174,18 @@ fn meaning(source: &rusqlite::Error) -> (ErrorKind, &'static str) {
             Unavailable,
             "the disk is full; nothing was written; free some space and repeat the call",
         ),
-        ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied => (
+        ErrorCode::ReadOnly if error.extended_code == ffi::SQLITE_READONLY_DBMOVED => (
             Unavailable,
+            "the file was moved or deleted while it was open; nothing was written; repeat the call",
+        ),
+        ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied => (
+            Denied,
             "the file can't be written; give this process the right to write it and its directory, and repeat the call",
         ),
         ErrorCode::CannotOpen => (
-            Unavailable,
-            "the file can't be opened; give this process the right to read and write it and its directory",
+            Denied,
+            "the file can't be opened; give this process the right to read and write it and its directory, and to open \
+             more files if it has too many open",
         ),
         ErrorCode::SystemIoFailure => (
             Unavailable,
@@ -218,8 +223,10 @@ mod tests {
             (ffi::SQLITE_BUSY, ErrorKind::Unavailable),
             (ffi::SQLITE_BUSY_RECOVERY, ErrorKind::Unavailable),
             (ffi::SQLITE_FULL, ErrorKind::Unavailable),
-            (ffi::SQLITE_READONLY, ErrorKind::Unavailable),
-            (ffi::SQLITE_CANTOPEN, ErrorKind::Unavailable),
+            (ffi::SQLITE_READONLY, ErrorKind::Denied),
+            (ffi::SQLITE_READONLY_DIRECTORY, ErrorKind::Denied),
+            (ffi::SQLITE_READONLY_DBMOVED, ErrorKind::Unavailable),
+            (ffi::SQLITE_CANTOPEN, ErrorKind::Denied),
             (ffi::SQLITE_IOERR_READ, ErrorKind::Unavailable),
             (ffi::SQLITE_NOTADB, ErrorKind::Corrupt),
             (ffi::SQLITE_CORRUPT, ErrorKind::Corrupt),

@@ -148,7 +148,7 @@ fn receive(step: &Transaction<'_>, registration: &Registration, claim: &Claim) -
     }
     let mut deliveries = Vec::with_capacity(found.deliverable.len());
     for (message, handling) in found.deliverable {
-        let handling = handling.claimed(claim, step.now);
+        let handling = handling.claimed(claim, registration.incarnation, step.now);
         handle(step, &registration.worker, message.id, &handling)?;
         let receipt = Receipt {
             message: message.id,
@@ -300,7 +300,7 @@ fn handle(step: &Transaction<'_>, worker: &WorkerName, id: MessageId, handling: 
             stored(id.number()),
             handling.visible_from.as_micros(),
             handling.attempts,
-            handling.token.map(uuid::Uuid::into_bytes),
+            handling.seal.map(uuid::Uuid::into_bytes),
         ),
     )?;
     Ok(())
@@ -323,7 +323,7 @@ fn read_handling(row: &Row<'_>, from: usize) -> Result<Handling, Fault> {
     Ok(Handling {
         visible_from: timestamp(row, from)?,
         attempts: row.get(from + 2)?,
-        token: row.get::<_, Option<[u8; 16]>>(from + 3)?.map(uuid::Uuid::from_bytes),
+        seal: row.get::<_, Option<[u8; 16]>>(from + 3)?.map(uuid::Uuid::from_bytes),
     })
 }
 

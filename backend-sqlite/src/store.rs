@@ -46,9 +46,9 @@ impl SqliteStore {
     /// [`OpenOptions::timeout`].
     ///
     /// # Errors
-    /// InvalidArgument for a URL that it does not understand, Unavailable when the file can't be opened, Corrupt when
-    /// it is no database or an applied migration differs, Unsupported when its schema is newer than this program, or
-    /// not current with [`SchemaPolicy::Check`].
+    /// InvalidArgument for a URL that it does not understand, Unavailable when the file is not there or locked, Denied
+    /// when this process lacks the right to use it, Corrupt when it is no database or an applied migration differs,
+    /// Unsupported when its schema is newer than this program, or not current with [`SchemaPolicy::Check`].
     pub async fn open(options: &OpenOptions) -> Result<Self> {
         let at = |error: Error| error.at("open").with("url", &options.url);
         let settings = Arc::new(Settings::read(options).map_err(at)?);
@@ -94,10 +94,10 @@ impl SqliteStore {
 
     /// Says which operation failed, and on which file if it is about the file.
     pub(crate) fn place(&self, error: Error, operation: &'static str) -> Error {
-        use ErrorKind::{Corrupt, Internal, OutcomeUnknown, Unavailable, Unsupported};
+        use ErrorKind::{Corrupt, Denied, Internal, OutcomeUnknown, Unavailable, Unsupported};
         let error = error.at(operation);
         match error.kind() {
-            Corrupt | Internal | OutcomeUnknown | Unavailable | Unsupported => {
+            Corrupt | Denied | Internal | OutcomeUnknown | Unavailable | Unsupported => {
                 error.with("file", self.settings.path.display())
             }
             _ => error,

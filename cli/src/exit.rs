@@ -17,6 +17,7 @@ Exit codes:
   6  the store is unavailable; nothing happened, try again
   7  the reply was lost: it may have happened or not; look before trying again
   8  the schema or the content of the store does not fit this program
+  9  the store turns this user away: the password, the database or the rights must be changed; waiting does not help
 `convoke lead` passes on the exit code of its command.
 
 Environment:
@@ -36,6 +37,7 @@ pub(crate) fn code(error: &anyhow::Error) -> ExitCode {
         ErrorKind::Unavailable => 6,
         ErrorKind::OutcomeUnknown => 7,
         ErrorKind::Corrupt | ErrorKind::Unsupported => 8,
+        ErrorKind::Denied => 9,
         _ => 1,
     })
 }

@@ -61,6 +61,7 @@ crate::case::clauses! {
         messages_e47_a_made_up_receipt_is_stale in settling,
         messages_e48_messages_of_one_claim_are_settled_one_by_one in settling,
         messages_e49_a_worker_of_any_status_may_settle_what_it_holds in settling,
+        messages_e50_the_token_of_an_older_claim_is_worth_nothing_with_a_newer_registration in settling,
     }
     "wake-ups are hints: losing every one costs the poll bound at most, never data" [] {
         messages_e60_waiting_ends_in_time_though_nothing_comes in hints,

@@ -361,6 +361,7 @@ saboteurs! {
         taking_does_not_settle => messages_e28_taking_settles_in_the_same_step,
         any_token_settles => messages_e47_a_made_up_receipt_is_stale,
         an_older_receipt_settles_a_newer_delivery => messages_e45_an_older_receipt_cannot_settle_a_newer_delivery,
+        claims_pass_to_the_successor => messages_e50_the_token_of_an_older_claim_is_worth_nothing_with_a_newer_registration,
         a_delay_is_ignored => messages_e41_what_is_given_back_comes_again_after_its_delay_and_not_before,
         what_is_given_back_goes_to_the_end => messages_e42_what_is_given_back_without_delay_comes_again_at_once_in_its_place,
         an_extension_adds_to_the_end => messages_e43_an_extended_claim_lasts_from_now,

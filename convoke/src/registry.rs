@@ -21,7 +21,8 @@ static PROCESS: LazyLock<Registry> = LazyLock::new(Registry::compiled_in);
 ///
 /// # Errors
 /// InvalidArgument for what is no URL or has an unknown scheme, Unsupported for a scheme that is not compiled in or a
-/// schema that is newer than the program, Unavailable when the store can't be reached.
+/// schema that is newer than the program, Unavailable when the store can't be reached, Denied when it turns
+/// the caller away (password, database, rights).
 ///
 /// # Example
 /// ```

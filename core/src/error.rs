@@ -24,6 +24,9 @@ pub enum ErrorKind {
     Fenced,
     /// The store could not be reached or did not take the operation. Nothing happened; a retry is safe.
     Unavailable,
+    /// The store turns away whoever asks: a wrong password, a database that does not exist, rights that lack, a
+    /// certificate that nobody known vouches for. Nothing happened, and waiting does not help: somebody has to change what the message names.
+    Denied,
     /// The operation was sent and its reply was lost: it may have happened or not. Look before you repeat it.
     OutcomeUnknown,
     /// The store holds something that this program did not write or cannot read.
@@ -45,6 +48,7 @@ impl ErrorKind {
             Self::Conflict => "conflict",
             Self::Fenced => "fenced",
             Self::Unavailable => "unavailable",
+            Self::Denied => "denied",
             Self::OutcomeUnknown => "outcome_unknown",
             Self::Corrupt => "corrupt",
             Self::Unsupported => "unsupported",
@@ -138,6 +142,12 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.kind() == ErrorKind::Unavailable
+    }
+
+    /// Whether the store turned the caller away: a person has to change a password, a name or a right first.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        self.kind() == ErrorKind::Denied
     }
 
     /// Whether an expected state or version was not met.
@@ -244,4 +254,32 @@ pub fn not_unloaded(name: &crate::WorkerName, status: crate::WorkerStatus) -> Er
     )
     .with("worker", name)
     .with("status", status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_may_pass_by_waiting_can_be_retried_as_it_is() {
+        use ErrorKind::{
+            AlreadyExists, Conflict, Corrupt, Denied, Fenced, Internal, InvalidArgument, NotFound, OutcomeUnknown,
+            Unavailable, Unsupported,
+        };
+        let others = [
+            AlreadyExists,
+            Conflict,
+            Corrupt,
+            Denied,
+            Fenced,
+            Internal,
+            InvalidArgument,
+            NotFound,
+            OutcomeUnknown,
+            Unsupported,
+        ];
+        assert!(Error::new(Unavailable, "").is_retryable());
+        assert!(others.into_iter().all(|kind| !Error::new(kind, "").is_retryable()));
+        assert!(Error::new(Denied, "").is_denied() && !Error::new(Unavailable, "").is_denied());
+    }
 }

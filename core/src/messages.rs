@@ -170,6 +170,20 @@ impl Claim {
             token: Uuid::now_v7(),
         }
     }
+
+    /// What a store keeps of this claim by `incarnation`; equal to the [seal](Receipt::seal) of its receipts.
+    #[must_use]
+    pub fn seal(&self, incarnation: Incarnation) -> Uuid {
+        seal(self.token, incarnation)
+    }
+}
+
+/// The token and the incarnation in one value, so that a claim's token is worth nothing with another incarnation.
+///
+/// The incarnation goes into the half of the token that is mostly time: one token has as many seals as there are
+/// incarnations, and what is random in it still tells the claims of one incarnation apart.
+fn seal(token: Uuid, incarnation: Incarnation) -> Uuid {
+    Uuid::from_u128(token.as_u128() ^ (u128::from(incarnation.number()) << 64))
 }
 
 /// A message.
@@ -213,6 +227,14 @@ pub struct Receipt {
     pub token: Uuid,
 }
 
+impl Receipt {
+    /// What a store must have kept of the claim for this receipt to be good.
+    #[must_use]
+    pub fn seal(&self) -> Uuid {
+        seal(self.token, self.registration.incarnation)
+    }
+}
+
 /// A message as [`Messages::peek_messages`] shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueuedMessage {
@@ -231,8 +253,8 @@ pub struct Handling {
     pub attempts: u32,
     /// From when on it can be received; the past when nobody has it.
     pub visible_from: Timestamp,
-    /// The token of the claim that holds it.
-    pub token: Option<Uuid>,
+    /// The [seal](Claim::seal) of the claim that holds it.
+    pub seal: Option<Uuid>,
 }
 
 impl Handling {
@@ -245,16 +267,16 @@ impl Handling {
     /// Whether the message is gone at `now`: expired, and in nobody's hands.
     #[must_use]
     pub fn is_gone(&self, expires: Timestamp, now: Timestamp) -> bool {
-        expires <= now && (self.token.is_none() || self.visible_from <= now)
+        expires <= now && (self.seal.is_none() || self.visible_from <= now)
     }
 
-    /// The handling after a claim.
+    /// The handling after a claim by `incarnation`.
     #[must_use]
-    pub fn claimed(&self, claim: &Claim, now: Timestamp) -> Self {
+    pub fn claimed(&self, claim: &Claim, incarnation: Incarnation, now: Timestamp) -> Self {
         Self {
             attempts: self.attempts.saturating_add(1),
             visible_from: now.plus(claim.visibility),
-            token: Some(claim.token),
+            seal: Some(claim.seal(incarnation)),
         }
     }
 
@@ -264,7 +286,7 @@ impl Handling {
         Self {
             attempts: self.attempts,
             visible_from: now.plus(delay),
-            token: None,
+            seal: None,
         }
     }
 
@@ -287,11 +309,12 @@ impl Handling {
 /// The rule of receipts: `stored` is the message's handling and its worker's latest incarnation, none when it is gone.
 ///
 /// # Errors
-/// Fenced unless the claim lives, has this token, and its worker has not registered again.
+/// Fenced unless the claim lives, was made with this token by this incarnation, and its worker has not registered again.
+/// So a receipt belongs to the incarnation that received it: not even its successor can settle by it.
 pub fn check_receipt(stored: Option<(&Handling, Incarnation)>, receipt: &Receipt, now: Timestamp) -> Result<()> {
     match stored {
         Some((handling, incarnation))
-            if handling.token == Some(receipt.token)
+            if handling.seal == Some(receipt.seal())
                 && now < handling.visible_from
                 && incarnation == receipt.registration.incarnation =>
         {
@@ -306,11 +329,12 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_micros(1_000_000_000);
+    const FIRST: Incarnation = Incarnation::from_number(1);
 
     #[test]
     fn a_claim_hides_a_message_until_its_visibility_ends_and_not_longer() {
         let claim = Claim::new(Limit::ONE, Ttl::from_secs(1));
-        let claimed = Handling::default().claimed(&claim, NOW);
+        let claimed = Handling::default().claimed(&claim, FIRST, NOW);
         let expires = NOW.plus(Ttl::from_secs(60));
         let end = NOW.plus(claim.visibility);
         assert!(!claimed.is_deliverable(expires, Timestamp::from_micros(end.as_micros() - 1)));
@@ -326,7 +350,7 @@ mod tests {
 
     #[test]
     fn a_claimed_message_that_expires_stays_until_its_claim_ends() {
-        let claimed = Handling::default().claimed(&Claim::new(Limit::ONE, Ttl::from_secs(1)), NOW);
+        let claimed = Handling::default().claimed(&Claim::new(Limit::ONE, Ttl::from_secs(1)), FIRST, NOW);
         assert!(!claimed.is_gone(NOW, NOW));
         assert!(claimed.is_gone(NOW, NOW.plus(Ttl::from_secs(1))));
     }
@@ -334,8 +358,8 @@ mod tests {
     #[test]
     fn a_receipt_is_stale_after_the_visibility_with_another_token_or_by_an_older_registration() {
         let claim = Claim::new(Limit::ONE, Ttl::from_secs(1));
-        let handling = Handling::default().claimed(&claim, NOW);
-        let incarnation = Incarnation::from_number(1);
+        let handling = Handling::default().claimed(&claim, FIRST, NOW);
+        let incarnation = FIRST;
         let receipt = Receipt {
             message: MessageId(1),
             registration: Registration {
@@ -359,5 +383,23 @@ mod tests {
             check_receipt(None, &receipt, NOW),
         ];
         assert!(refused.into_iter().all(|answer| answer.unwrap_err().is_fenced()));
+    }
+
+    #[test]
+    fn the_token_of_an_older_claim_is_worth_nothing_with_a_newer_registration() {
+        let claim = Claim::new(Limit::ONE, Ttl::from_secs(1));
+        let handling = Handling::default().claimed(&claim, FIRST, NOW);
+        for successor in [0, 2, 3, 1 << 53, u64::MAX].map(Incarnation::from_number) {
+            let receipt = Receipt {
+                message: MessageId(1),
+                registration: Registration {
+                    worker: WorkerName::new("a").unwrap(),
+                    incarnation: successor,
+                },
+                token: claim.token,
+            };
+            let answer = check_receipt(Some((&handling, successor)), &receipt, NOW);
+            assert!(answer.unwrap_err().is_fenced());
+        }
     }
 }

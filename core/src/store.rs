@@ -268,7 +268,7 @@ pub trait Driver: Send + Sync {
     /// Opens a store.
     ///
     /// # Errors
-    /// InvalidArgument for a URL it does not understand, Unavailable when the store can't be reached, Unsupported for
-    /// a schema newer than the program.
+    /// InvalidArgument for a URL it does not understand, Unavailable when the store can't be reached, Denied when it
+    /// turns the caller away (password, database, rights), Unsupported for a schema newer than the program.
     async fn open(&self, options: &OpenOptions) -> Result<Arc<dyn Store>>;
 }

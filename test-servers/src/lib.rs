@@ -7,7 +7,7 @@
 //! 2. Docker, where a daemon answers and the image can be had;
 //! 3. the programs on this machine, in a temporary directory, on a free port.
 //!
-//! [`private`] gives a server of one's own that may be stopped, killed and paused; it always comes from the programs on
+//! [`private`] gives a server of one's own that may be stopped, killed and paused ([`private_with_tls`]: and speaks TLS); it always comes from the programs on
 //! this machine. A server that can't be had is an error which says how to install it: tests are never skipped.
 //!
 //! What was started is stopped, and its directory removed, however the process ends: by returning, by a panic, or by
@@ -18,6 +18,7 @@
 //! (MySQL its binary log too, which is on as it is by default), Redis and Valkey sync their append-only file on every
 //! write. Their caches are small.
 
+mod certificates;
 mod database;
 mod docker;
 mod guard;
@@ -29,6 +30,7 @@ mod program;
 mod readiness;
 mod server;
 
+pub use certificates::Certificates;
 pub use kind::Kind;
 pub use program::{Program, cache_directory, mysql_home, valkey_home};
-pub use server::{Server, private, private_with, shared};
+pub use server::{Server, private, private_with, private_with_tls, shared};

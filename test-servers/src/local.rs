@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::process::Signal;
 
+use crate::certificates::Certificates;
 use crate::guard::{Guard, Running};
 use crate::port::Port;
 use crate::program::Program;
@@ -24,8 +25,16 @@ pub(crate) struct Local {
     /// What it is started with beside what its kind is always started with.
     arguments: Vec<String>,
     directory: PathBuf,
+    tls: Option<Tls>,
     /// Before the port, so that the server is gone when the port is given back.
     state: State,
+    port: Port,
+}
+
+/// What a server needs to speak TLS.
+#[derive(Debug)]
+struct Tls {
+    certificates: Certificates,
     port: Port,
 }
 
@@ -39,7 +48,7 @@ enum State {
 }
 
 impl Local {
-    pub(crate) fn start(kind: Kind, arguments: &[&str]) -> Result<Self> {
+    pub(crate) fn start(kind: Kind, arguments: &[&str], with_tls: bool) -> Result<Self> {
         let program = Program::find(kind)?;
         let directory = tempfile::Builder::new()
             .prefix(&format!("convoke-{}-", kind.word()))
@@ -52,9 +61,16 @@ impl Local {
             program,
             arguments: arguments.iter().map(ToString::to_string).collect(),
             directory,
+            tls: None,
             state,
             port: Port::free()?,
         };
+        if with_tls {
+            let certificates = Certificates::make(&local.directory)?;
+            let port = Port::free()?;
+            local.arguments.extend(certificates.arguments(kind, port.number()));
+            local.tls = Some(Tls { certificates, port });
+        }
         if matches!(kind, Kind::MariaDb | Kind::MySql) {
             database::prepare(kind, &local.program, &local.directory)?;
         }
@@ -63,7 +79,14 @@ impl Local {
     }
 
     pub(crate) fn url(&self) -> String {
-        self.kind.url(HOST, self.port.number())
+        match (&self.tls, self.kind) {
+            (Some(tls), Kind::Redis | Kind::Valkey) => format!("rediss://{HOST}:{}/", tls.port.number()),
+            _ => self.kind.url(HOST, self.port.number()),
+        }
+    }
+
+    pub(crate) fn certificates(&self) -> Option<&Certificates> {
+        self.tls.as_ref().map(|tls| &tls.certificates)
     }
 
     pub(crate) fn running(&self) -> Option<&Running> {

@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow, bail};
 use rustix::process::Signal;
 
 use crate::Kind;
+use crate::certificates::Certificates;
 use crate::docker::{self, Container};
 use crate::local::Local;
 
@@ -64,15 +65,25 @@ pub fn private(kind: Kind) -> Result<Server> {
 /// # Errors
 /// As for [`private`].
 pub fn private_with(kind: Kind, arguments: &[&str]) -> Result<Server> {
-    let local = Local::start(kind, arguments)?;
-    Ok(Server {
-        kind,
-        url: local.url(),
-        origin: Origin::Local(local),
-    })
+    Ok(Server::of(kind, Local::start(kind, arguments, false)?))
+}
+
+/// Like [`private`], a server that speaks TLS by [`Certificates`] of its own. The URL of Redis and Valkey is then a
+/// `rediss://` one; MariaDB and MySQL speak both on one port.
+///
+/// # Errors
+/// As for [`private`].
+pub fn private_with_tls(kind: Kind) -> Result<Server> {
+    Ok(Server::of(kind, Local::start(kind, &[], true)?))
 }
 
 impl Server {
+    fn of(kind: Kind, local: Local) -> Self {
+        let url = local.url();
+        let origin = Origin::Local(local);
+        Self { kind, url, origin }
+    }
+
     fn somehow(kind: Kind) -> Result<Self> {
         if let Some(url) = std::env::var(kind.variable()).ok().filter(|url| !url.is_empty()) {
             return Ok(Self {
@@ -106,6 +117,15 @@ impl Server {
     #[must_use]
     pub const fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// Its certificates, when it was started by [`private_with_tls`].
+    #[must_use]
+    pub fn certificates(&self) -> Option<&Certificates> {
+        match &self.origin {
+            Origin::Local(local) => local.certificates(),
+            Origin::Environment | Origin::Container { .. } => None,
+        }
     }
 
     /// Its process, when it is a local one and runs.

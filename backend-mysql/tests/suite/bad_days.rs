@@ -128,7 +128,7 @@ pub(crate) async fn a_wrong_password_an_unknown_database_and_missing_rights_say_
         // MySQL takes passwords by TLS only, which this build lacks.
         assert!(error.to_string().contains("tls-rustls"), "{error}");
     } else {
-        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+        assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
         assert!(error.to_string().contains("password"), "{error}");
     }
     assert!(!format!("{error} {error:?}").contains("s3cret"));
@@ -136,7 +136,7 @@ pub(crate) async fn a_wrong_password_an_unknown_database_and_missing_rights_say_
     let mut unknown = url.clone();
     unknown.set_path("/convoke_test_there_is_none");
     let error = refused(unknown.as_str()).await;
-    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
     assert!(error.to_string().contains("CREATE DATABASE"), "{error}");
 
     let user = format!("convoke_{}", std::process::id());
@@ -154,7 +154,7 @@ pub(crate) async fn a_wrong_password_an_unknown_database_and_missing_rights_say_
     let mut limited = url.clone();
     limited.set_username(&user).unwrap();
     let error = refused(limited.as_str()).await;
-    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
     assert!(error.to_string().contains("CREATE ROUTINE"), "{error}");
 
     // Once somebody else has set it up, those rights are enough to work.

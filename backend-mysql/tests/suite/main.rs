@@ -11,6 +11,8 @@ mod plans;
 mod proxy;
 mod sends;
 mod time_zones;
+#[cfg(feature = "tls-rustls")]
+mod tls;
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -84,6 +86,12 @@ macro_rules! on_a_server {
                 a_caller_that_is_dropped_disturbs_nobody_who_sends_at_once;
             plans:
                 what_an_operation_reads_does_not_grow_with_what_it_does_not_touch;
+        }
+        #[cfg(feature = "tls-rustls")]
+        tests_of! { $kind;
+            tls:
+                a_server_is_trusted_by_the_authority_of_the_url_and_by_no_other,
+                a_certificate_is_good_for_its_own_host_only;
         }
     };
 }

@@ -109,7 +109,7 @@ async fn a_wrong_or_missing_password_says_so_and_is_not_told() {
     let with = |credentials: &str| server.url().replace("redis://", &format!("redis://{credentials}"));
     for url in [with(":wr0ng@"), with("nobody:wr0ng@"), with("")] {
         let error = RedisDriver.open(&options(&url)).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+        assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
         assert!(error.message().contains("password"), "{error:?}");
         assert!(!format!("{error:?}").contains("wr0ng"), "{error:?}");
     }
@@ -119,13 +119,14 @@ async fn a_wrong_or_missing_password_says_so_and_is_not_told() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_not_there_is_an_invalid_argument() {
+async fn a_database_that_is_not_there_says_to_correct_its_number() {
     let server = private(&[]);
     let error = RedisDriver
         .open(&options(&format!("{}999", server.url())))
         .await
         .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
+    assert!(error.message().contains("correct the path"), "{error:?}");
 }
 
 #[tokio::test]

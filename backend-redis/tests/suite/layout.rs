@@ -166,6 +166,6 @@ async fn a_user_without_rights_is_told_which_to_ask_for() {
         .await;
     let url = server.url().replace("redis://", "redis://app:pass@");
     let error = RedisDriver.open(&options(&url)).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
     assert!(error.message().contains("~{convoke:*"), "{error:?}");
 }

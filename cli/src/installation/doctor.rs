@@ -201,10 +201,11 @@ fn problem(check: &'static str, found: impl Into<String>, advice: &str) -> Findi
 }
 
 fn failed(check: &'static str, error: &convoke::Error) -> Finding {
-    use convoke::ErrorKind::{Corrupt, InvalidArgument, Unavailable, Unsupported};
+    use convoke::ErrorKind::{Corrupt, Denied, InvalidArgument, Unavailable, Unsupported};
     let advice = match error.kind() {
         InvalidArgument => "correct the URL of the store",
-        Unavailable => "see that the store runs and can be reached from here, and that user and password are right",
+        Unavailable => "see that the store runs and can be reached from here",
+        Denied => "correct user, password or database in the URL, or let an administrator grant the rights",
         Unsupported => "use the program version that fits this schema, or build it with what is missing",
         Corrupt => "find out what else writes to this installation; restore it from a backup",
         _ => "try again; CONVOKE_LOG=debug shows each operation",

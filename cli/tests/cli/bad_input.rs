@@ -162,9 +162,14 @@ fn a_server_that_is_down_or_takes_no_such_user_is_told_apart_from_a_wrong_url() 
         assert!(!why.contains("hunter2"), "{why}");
     }
     let url = World::on(Kind::MariaDb).url.replace("root@", "nobody:hunter2@");
-    let (code, why) = world.fails(&["worker", "list", "--store", &url]);
-    assert!(
-        code != 0 && why.contains("nobody") && !why.contains("hunter2"),
-        "{code}: {why}"
+    refused(&world, &["worker", "list", "--store", &url], 9, "refuses this user");
+    let (_, why) = world.fails(&["worker", "list", "--store", &url]);
+    assert!(why.contains("nobody") && !why.contains("hunter2"), "{why}");
+    // Waiting for the store is no use then: it ends, where it would wait for one that is down.
+    refused(
+        &world,
+        &["lead", "--as", "a", "--store", &url, "--", "true"],
+        9,
+        "refuses this user",
     );
 }

@@ -234,3 +234,31 @@ pub(super) async fn messages_e49_a_worker_of_any_status_may_settle_what_it_holds
     }
     same("the queue", queue(&store, "a").await?, Vec::new())
 }
+
+pub(super) async fn messages_e50_the_token_of_an_older_claim_is_worth_nothing_with_a_newer_registration(
+    stage: Stage,
+) -> Check {
+    let store = stage.open().await?;
+    let old = register(&store, "a").await?;
+    send(&store, "a", "one").await?;
+    let one = receive_one(&store, &old).await?;
+    let new = register(&store, "a").await?;
+    let taken_over = Receipt {
+        registration: new.clone(),
+        ..one.receipt.clone()
+    };
+    is_stale(&store, "what the predecessor holds, as the successor", &taken_over).await?;
+    same("the queue", queue(&store, "a").await?, vec!["one".to_owned()])?;
+
+    // Nor is it worth anything once the successor claims the message by that very token: only its own receipt is.
+    stage.clock.set(one.invisible_until);
+    let claim = Claim {
+        token: one.receipt.token,
+        ..Claim::new(Limit::ONE, secs(30))
+    };
+    let again = store.receive_messages(&new, &claim).await?;
+    same("what the successor receives", commands(&again), vec!["one"])?;
+    is_stale(&store, "what the predecessor held", &one.receipt).await?;
+    store.ack_message(&again[0].receipt).await?;
+    same("the queue in the end", queue(&store, "a").await?, Vec::new())
+}

@@ -3,7 +3,7 @@
 use convoke_core::{
     Answer, Claim, Delay, Delivery, ErrorKind, Limit, Message, MessageId, Messages, MessagesAnswer as MA,
     MessagesOperation as MO, NewMessage, Operation, Page, Payload, Receipt, Registration, Result, Ttl, WorkerName,
-    Workers, error,
+    Workers, WorkersAnswer as WA, WorkersOperation as WO, error,
 };
 use serde_json::Value;
 
@@ -224,6 +224,31 @@ async fn settling_by(layer: Layer, mut operation: Operation, forge: fn(&Receipt,
             .iter()
             .map(|delivery| (delivery.message.id, delivery.receipt.clone()));
         layer.notes.lock().receipts.extend(receipts);
+    }
+    Ok(answer)
+}
+
+/// A receipt is a token and nothing else: whoever registers under the name holds what its predecessor held.
+pub(super) async fn claims_pass_to_the_successor(layer: Layer, operation: Operation) -> Result<Answer> {
+    let Operation::Workers(WO::RegisterWorker { name }) = &operation else {
+        return settling_by(layer, operation, |_, _| {}).await;
+    };
+    let held: Vec<_> = layer.notes.lock().receipts.values().cloned().collect();
+    let mut tokens = Vec::new();
+    for receipt in held.into_iter().filter(|receipt| receipt.registration.worker == *name) {
+        if layer.store.nack_message(&receipt, Delay::ZERO).await.is_ok() {
+            tokens.push(receipt.token);
+        }
+    }
+    let answer = layer.honestly(operation.clone()).await?;
+    if let Answer::Workers(WA::RegisterWorker(successor)) = &answer {
+        for token in tokens {
+            let claim = Claim {
+                token,
+                ..Claim::new(Limit::ONE, Ttl::from_secs(30))
+            };
+            layer.store.receive_messages(successor, &claim).await?;
+        }
     }
     Ok(answer)
 }

@@ -53,7 +53,12 @@ impl Place {
         Ok(match (name, Kind::of_word(name)) {
             ("memory", _) => Self::Memory,
             // On the disk of the workspace: the temporary directory may be one in memory.
-            ("sqlite", _) => Self::Sqlite(tempfile::tempdir_in(crate::workspace::root().join("target"))?),
+            ("sqlite", _) => {
+                let target = crate::workspace::root().join("target");
+                // It is not there when CARGO_TARGET_DIR names another one.
+                std::fs::create_dir_all(&target)?;
+                Self::Sqlite(tempfile::tempdir_in(target)?)
+            }
             (_, Some(kind @ (Kind::MariaDb | Kind::MySql))) => Self::Database(At::of(kind)?),
             (_, Some(kind @ (Kind::Redis | Kind::Valkey))) => Self::KeyValue(At::of(kind)?),
             (_, None) => bail!("{name} is not one of memory, sqlite, mariadb, mysql, redis, valkey"),
