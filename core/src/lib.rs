@@ -56,8 +56,8 @@ pub use store::{
 pub use time::{Clock, Delay, ManualClock, Timestamp, Ttl};
 pub use topologies::{
     Affinity, Assignment, ErrorText, NewTopology, Placement, Placements, Report, Reported, Topologies,
-    TopologiesAnswer, TopologiesOperation, Topology, TopologyChange, TopologyDetails, TopologyRegistered,
-    TopologyStatus, Weight,
+    TopologiesAnswer, TopologiesExt, TopologiesOperation, Topology, TopologyChange, TopologyDetails,
+    TopologyRegistered, TopologyStatus, Weight,
 };
 pub use url::StoreUrl;
 pub use workers::{
