@@ -5,8 +5,8 @@
 use std::time::Instant;
 
 use convoke_core::{Affinity, Result, TopologyId, Weight, WorkerName};
-use convoke_runtime::balancer::published_rebalance;
-use convoke_runtime::{Balancer, Rebalance, Unit};
+use convoke_runtime::balancer::{Unit, published_rebalance};
+use convoke_runtime::{Balancer, Rebalance};
 
 /// What happened to a balanced cluster before it is rebalanced.
 type Disturbance = fn(&mut Vec<Unit>, &mut Vec<WorkerName>) -> Result<()>;

@@ -113,6 +113,17 @@ impl Balancer {
         Some(worker)
     }
 
+    /// Adds the weight of a topology to a worker's load; false when that one takes no work.
+    pub fn add(&mut self, worker: &WorkerName, weight: Weight) -> bool {
+        match self.loads.get_mut(worker) {
+            Some(load) => {
+                *load += weight.get();
+                true
+            }
+            None => false,
+        }
+    }
+
     /// What should move so that no topology is better off elsewhere.
     ///
     /// The cost of a placement is the sum over the topologies of weight × load of the worker, divided by five where there
