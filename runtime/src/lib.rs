@@ -15,6 +15,7 @@
 
 mod agreement;
 pub mod balancer;
+mod dormancy;
 mod leader;
 mod member;
 mod settings;
@@ -25,6 +26,7 @@ pub use agreement::{WORKER_TIMEOUT, agree};
 #[doc(no_inline)]
 pub use async_trait::async_trait;
 pub use balancer::{Balancer, Move, Rebalance};
+pub use dormancy::Dormancy;
 pub use leader::{Leader, Picture};
 pub use member::join;
 pub use settings::{ClusterSettings, LeaderSettings, WorkerSettings};

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use convoke_core::{Retention, Timeouts, Ttl};
 
+use crate::dormancy::Dormancy;
+
 /// How a cluster keeps time. Workers and leaders of one installation must agree on `timeouts.worker`: it is for how long
 /// a worker may go on without being heard of. They check it when they start, see [`agree`](crate::agree).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +61,8 @@ pub struct WorkerSettings {
     pub restart_after: (Duration, Duration),
     /// The longest that a hint that was lost delays a message. Default: 1 s.
     pub poll_every: Duration,
+    /// When it takes no work, by the store's clock: it is disabled then, and alive again afterwards. Default: never.
+    pub dormancy: Option<Dormancy>,
 }
 
 impl WorkerSettings {
@@ -73,6 +77,7 @@ impl WorkerSettings {
             margin: (timeout / 50).max(Duration::from_millis(10)),
             restart_after: (Duration::from_secs(1), Duration::from_secs(60)),
             poll_every: Duration::from_secs(1),
+            dormancy: None,
             cluster,
         }
     }
@@ -90,6 +95,15 @@ impl WorkerSettings {
     #[must_use]
     pub fn with_stop_within(self, stop_within: Duration) -> Self {
         Self { stop_within, ..self }
+    }
+
+    /// The same, taking no work at these times.
+    #[must_use]
+    pub fn with_dormancy(self, dormancy: Dormancy) -> Self {
+        Self {
+            dormancy: Some(dormancy),
+            ..self
+        }
     }
 
     /// The same, starting what failed again after this long, and at the longest after that long.

@@ -26,7 +26,7 @@ mod running;
 use heartbeat::{Beat, Heart};
 pub use mailbox::{DRAIN, REBALANCE, SET_DISABLED, SET_ENABLED, SHUTDOWN, STOP_TOPOLOGIES};
 use mailbox::{Mail, Mailbox, Request};
-use running::Running;
+use running::{Deadline, Running};
 
 /// Takes part in a cluster under a name, and runs the topologies that it is given.
 ///
@@ -141,13 +141,21 @@ impl Worker {
             mail: mail_in,
         };
         tasks.spawn(mailbox.serve());
-        let running = Running::new(Arc::clone(&self.work), deadlines, self.settings.stop_within, events_in);
+        let running = Running::new(
+            Arc::clone(&self.work),
+            deadlines.clone(),
+            self.settings.stop_within,
+            events_in,
+        );
         let service = Service {
             worker: self,
             registration,
             since,
             running,
             restarts: BTreeMap::new(),
+            deadline: deadlines,
+            good_for,
+            is_dormant: false,
             starts_from: predecessor.map_or_else(Instant::now, |wait| Instant::now() + wait),
         };
         // The tasks end with the set, when this returns or is dropped.
@@ -170,6 +178,9 @@ struct Service<'a> {
     restarts: BTreeMap<TopologyId, Restart>,
     /// Before this nothing is started.
     starts_from: Instant,
+    deadline: Deadline,
+    good_for: Duration,
+    is_dormant: bool,
 }
 
 /// When a unit that failed is started again.
@@ -206,6 +217,8 @@ impl Service<'_> {
                 () = sleep_until(restart_at.unwrap_or(look_at)), if restart_at.is_some() => self.restart_due().await,
                 () = sleep_until(look_at) => {
                     look_at = Instant::now() + self.worker.settings.reconcile_every;
+                    self.come_to_life().await;
+                    self.fall_asleep_or_wake().await;
                     self.reconcile().await;
                 }
             }
@@ -287,7 +300,7 @@ impl Service<'_> {
     }
 
     async fn start(&mut self, id: &TopologyId) {
-        if Instant::now() < self.starts_from || self.running.contains(id) {
+        if !self.may_start() || self.running.contains(id) {
             return;
         }
         let details = match self.store().get_topology(id).await {
@@ -307,6 +320,13 @@ impl Service<'_> {
             Ok(Reported::NotHeld(holder)) => info!(topology = %id, ?holder, "it is not this worker's any more"),
             Err(error) => warn!(topology = %id, %error, "it was not started"),
         }
+    }
+
+    /// Nothing is started beside a predecessor, nor when the store has not heard of this worker for half the time that it
+    /// is patient: it would hardly run before it is asked to stop.
+    fn may_start(&self) -> bool {
+        let now = Instant::now();
+        self.starts_from <= now && now + self.good_for / 2 < *self.deadline.borrow()
     }
 
     async fn restart_due(&mut self) {
@@ -472,6 +492,39 @@ impl Service<'_> {
                 }
             }
             Err(error) => warn!(%error, "what is assigned was not read"),
+        }
+    }
+
+    /// Whoever says that this worker is dead, unloaded or closing is wrong as long as it works.
+    async fn come_to_life(&self) {
+        match self.store().get_worker(self.id()).await {
+            Ok(worker) if matches!(worker.status, WorkerStatus::Alive | WorkerStatus::Disabled) => {}
+            Ok(worker) => {
+                info!(status = %worker.status, "alive nevertheless");
+                self.set_status(WorkerStatus::Alive).await;
+            }
+            Err(error) => warn!(%error, "the worker's own status was not read"),
+        }
+    }
+
+    /// Becomes disabled when a time of dormancy begins, and alive when it ends; in between, others may decide otherwise.
+    async fn fall_asleep_or_wake(&mut self) {
+        let Some(dormancy) = &self.worker.settings.dormancy else {
+            return;
+        };
+        let is_dormant = match self.store().now().await {
+            Ok(now) => dormancy.includes(now),
+            Err(error) => return warn!(%error, "the store's time was not read"),
+        };
+        if is_dormant != self.is_dormant {
+            info!(is_dormant, "a time of dormancy begins or ends");
+            self.is_dormant = is_dormant;
+            self.set_status(if is_dormant {
+                WorkerStatus::Disabled
+            } else {
+                WorkerStatus::Alive
+            })
+            .await;
         }
     }
 

@@ -136,7 +136,9 @@ async fn stop_ends_a_unit_and_one_that_does_not_stop_is_dropped() {
 #[tokio::test]
 async fn kill_drops_a_unit_that_does_not_stop() {
     let world = World::new();
-    let member = world.join("a");
+    // It might take a minute to stop; killing does not wait for that.
+    let patient = world::settings().with_stop_within(Duration::from_secs(60));
+    let member = world.join_with(std::sync::Arc::clone(&world.store), "a", patient);
     let ids = world.add("s", 1, "stubborn").await;
     world.all_run(&ids).await;
     world.store.kill_topology(&ids[0]).await.unwrap();
@@ -205,6 +207,62 @@ async fn a_worker_that_loses_the_store_ends_its_units_before_others_begin_them_a
     world.book.assert_never_twice();
     first.end().await.unwrap();
     second.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_stops_because_pings_do_not_arrive_is_not_done_and_begins_again() {
+    let world = World::new();
+    let cable = Cable::to(&world.store);
+    let member = world.join_on(cable.plug(), "a");
+    let ids = world.add("t", 2, "run").await;
+    world.all_run(&ids).await;
+    cable.pings_cut.store(true, Ordering::SeqCst);
+    eventually("all have stopped", || async {
+        ids.iter().all(|id| world.book.runners(id).is_empty())
+    })
+    .await;
+    cable.pings_cut.store(false, Ordering::SeqCst);
+    world.all_run(&ids).await;
+    member.end().await.unwrap();
+    world.book.assert_never_twice();
+}
+
+#[tokio::test]
+async fn what_the_store_took_away_is_ended() {
+    let world = World::new();
+    let patient = world::settings().with_stop_within(Duration::from_secs(60));
+    let member = world.join_with(std::sync::Arc::clone(&world.store), "a", patient);
+    let ids = world.add("s", 1, "stubborn").await;
+    world.all_run(&ids).await;
+    world.store.disable_topology(&ids[0]).await.unwrap();
+    world
+        .store
+        .set_worker_status(&member.name, None, WorkerStatus::Dead)
+        .await
+        .unwrap();
+    eventually("it has ended", || async { world.book.runners(&ids[0]).is_empty() }).await;
+    member.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_dormant_worker_takes_no_work() {
+    let world = World::new();
+    let always = convoke_runtime::Dormancy::new("* * * * * *", "UTC").unwrap();
+    let sleeper = world.join_with(
+        std::sync::Arc::clone(&world.store),
+        "b",
+        world::settings().with_dormancy(always),
+    );
+    eventually("it sleeps", || async {
+        let worker = world.store.get_worker(&name("b")).await;
+        worker.is_ok_and(|worker| worker.status == WorkerStatus::Disabled)
+    })
+    .await;
+    let member = world.join("a");
+    let ids = world.add("t", 4, "run").await;
+    eventually("all run on the other", || async { world.on(&ids, "a") == 4 }).await;
+    member.end().await.unwrap();
+    sleeper.end().await.unwrap();
 }
 
 #[tokio::test]

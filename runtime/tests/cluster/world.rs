@@ -27,6 +27,13 @@ pub(crate) fn cluster() -> ClusterSettings {
         .with_lead(Ttl::from_millis(400))
 }
 
+pub(crate) fn settings() -> WorkerSettings {
+    WorkerSettings::of(cluster())
+        .with_reconcile_every(Duration::from_millis(200))
+        .with_stop_within(Duration::from_millis(150))
+        .with_restart_after(Duration::from_millis(50), Duration::from_millis(400))
+}
+
 pub(crate) fn name(text: &str) -> WorkerName {
     WorkerName::new(text).unwrap()
 }
@@ -168,14 +175,14 @@ impl World {
     }
 
     pub(crate) fn join_on(&self, store: Arc<dyn Store>, text: &str) -> Member {
+        self.join_with(store, text, settings())
+    }
+
+    pub(crate) fn join_with(&self, store: Arc<dyn Store>, text: &str, settings: WorkerSettings) -> Member {
         let work = Scripted {
             book: self.book.clone(),
             worker: text.to_owned(),
         };
-        let settings = WorkerSettings::of(cluster())
-            .with_reconcile_every(Duration::from_millis(200))
-            .with_stop_within(Duration::from_millis(150))
-            .with_restart_after(Duration::from_millis(50), Duration::from_millis(400));
         let leader = LeaderSettings::of(cluster()).with_place_every(Duration::from_millis(100));
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(join(
@@ -241,6 +248,8 @@ pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: 
 pub(crate) struct Cable {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) cut: Arc<AtomicBool>,
+    /// Only pings do not arrive.
+    pub(crate) pings_cut: Arc<AtomicBool>,
 }
 
 impl Cable {
@@ -248,6 +257,7 @@ impl Cable {
         Self {
             store: Arc::clone(store),
             cut: Arc::default(),
+            pings_cut: Arc::default(),
         }
     }
 
@@ -268,6 +278,9 @@ impl Cable {
 impl Execute for Cable {
     async fn execute(&self, operation: Operation) -> Result<Answer> {
         self.check()?;
+        if operation.name().1 == "ping_worker" && self.pings_cut.load(Ordering::SeqCst) {
+            return Err(Error::new(ErrorKind::Unavailable, "pings do not arrive"));
+        }
         operation.run(&*self.store).await
     }
 }
