@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use convoke_core::{Error, Registration, Store, WorkerStatus};
+use convoke_core::{Error, Registration, Store};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-use tracing::{debug, warn};
+use tracing::warn;
 
 /// What the heart has to say.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl Heart {
             beats.tick().await;
             // The store hears of the worker after this instant, so its patience ends later than ours.
             let asked = Instant::now();
-            match self.heard().await {
+            match self.store.ping_worker(&self.registration).await {
                 Ok(()) => {
                     let was_over = *self.deadline.borrow() <= Instant::now();
                     self.deadline.send_replace(asked + self.good_for);
@@ -54,28 +54,6 @@ impl Heart {
                 }
             }
         }
-    }
-
-    async fn heard(&self) -> Result<(), Error> {
-        self.store.ping_worker(&self.registration).await?;
-        let was_over = *self.deadline.borrow() <= Instant::now();
-        if was_over {
-            self.return_to_life().await?;
-        }
-        Ok(())
-    }
-
-    /// Whoever was silent for too long may have been declared dead meanwhile. A ping alone does not change that.
-    async fn return_to_life(&self) -> Result<(), Error> {
-        let worker = self.store.get_worker(&self.registration.worker).await?;
-        if matches!(worker.status, WorkerStatus::Dead | WorkerStatus::Unloaded) {
-            debug!(worker = %worker.name, status = %worker.status, "alive again");
-            let incarnation = Some(self.registration.incarnation);
-            self.store
-                .set_worker_status(&worker.name, incarnation, WorkerStatus::Alive)
-                .await?;
-        }
-        Ok(())
     }
 
     fn say(&self, beat: Beat) {

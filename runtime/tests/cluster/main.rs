@@ -1,4 +1,5 @@
 //! Members of a cluster in one process, on the memory backend.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Helpers of tests fail the test.
 
 mod world;
 
@@ -241,6 +242,10 @@ async fn what_the_store_took_away_is_ended() {
         .await
         .unwrap();
     eventually("it has ended", || async { world.book.runners(&ids[0]).is_empty() }).await;
+    eventually("it is alive nevertheless", || async {
+        workers_alive(&world).await == 1
+    })
+    .await;
     member.end().await.unwrap();
 }
 
