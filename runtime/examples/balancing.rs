@@ -59,7 +59,7 @@ fn balanced(workers: usize, topologies: usize) -> Result<(Vec<Unit>, Vec<WorkerN
         .map(|n| WorkerName::new(format!("w{n:03}")))
         .collect::<Result<_>>()?;
     let unit = |n: usize| {
-        let preferred = (n % 5 == 0).then(|| names[n * 7 % workers].clone());
+        let preferred = n.is_multiple_of(5).then(|| names[n * 7 % workers].clone());
         Ok(Unit {
             topology: TopologyId::new(format!("t{n:05}"))?,
             worker: None,
