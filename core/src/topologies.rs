@@ -396,6 +396,20 @@ pub enum Assignment {
     NotAlive(WorkerStatus),
 }
 
+impl fmt::Display for Assignment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Assigned => f.write_str("assigned"),
+            Self::UnknownTopology => f.write_str("there is no such topology"),
+            Self::UnknownWorker => f.write_str("there is no such worker"),
+            Self::Disabled => f.write_str("the topology is disabled"),
+            Self::HeldBy(worker) => write!(f, "{worker} has it already"),
+            Self::InError => f.write_str("the topology is in error; clear that first"),
+            Self::NotAlive(status) => write!(f, "the worker is {status}; only an alive one takes work"),
+        }
+    }
+}
+
 /// The rule of assignment.
 #[must_use]
 pub fn decide_assignment(topology: Option<&Topology>, worker: Option<WorkerStatus>) -> Assignment {
