@@ -14,11 +14,11 @@ mod hints;
 mod installation;
 mod leadership;
 mod messages;
+mod options;
 #[cfg(test)]
 mod plans;
 mod readers;
 mod schema;
-mod settings;
 mod store;
 mod transaction;
 mod workers;

@@ -7,7 +7,7 @@ use convoke_core::{Durability, Error, ErrorKind, OpenOptions, Result, StoreUrl, 
 
 /// Where the file is and how it is used.
 #[derive(Clone, Debug)]
-pub(crate) struct Settings {
+pub(crate) struct FileOptions {
     /// Absolute, so that a process that changes its directory goes on with the same file.
     pub(crate) path: PathBuf,
     pub(crate) sync: Sync,
@@ -50,7 +50,7 @@ impl Sync {
 const OPTIONS: [&str; 2] = ["durability", "busy_timeout"];
 const LONGEST_BUSY_TIMEOUT: Duration = Duration::from_secs(3_600);
 
-impl Settings {
+impl FileOptions {
     pub(crate) fn read(options: &OpenOptions) -> Result<Self> {
         if options.namespace.is_some() {
             let what = "an SQLite file holds one installation; instead of a namespace, give each a file of its own";
@@ -116,8 +116,8 @@ fn busy_timeout(text: &str) -> Result<Duration> {
 mod tests {
     use super::*;
 
-    fn read(url: &str) -> Result<Settings> {
-        Settings::read(&OpenOptions::new(url).unwrap())
+    fn read(url: &str) -> Result<FileOptions> {
+        FileOptions::read(&OpenOptions::new(url).unwrap())
     }
 
     #[test]
@@ -132,16 +132,13 @@ mod tests {
 
     #[test]
     fn options_are_read() {
-        let settings = read("sqlite:///a.db?durability=relaxed&busy_timeout=250").unwrap();
+        let file = read("sqlite:///a.db?durability=relaxed&busy_timeout=250").unwrap();
         assert_eq!(
-            (settings.sync, settings.busy_timeout),
+            (file.sync, file.busy_timeout),
             (Sync::Relaxed, Duration::from_millis(250))
         );
-        let settings = read("sqlite:///a.db").unwrap();
-        assert_eq!(
-            (settings.sync, settings.busy_timeout),
-            (Sync::Full, Duration::from_secs(5))
-        );
+        let file = read("sqlite:///a.db").unwrap();
+        assert_eq!((file.sync, file.busy_timeout), (Sync::Full, Duration::from_secs(5)));
     }
 
     #[test]
@@ -171,7 +168,7 @@ mod tests {
     fn a_namespace_is_refused() {
         let options = OpenOptions::new("sqlite:///a.db").unwrap();
         let options = options.with_namespace(convoke_core::Namespace::new("x").unwrap());
-        let error = Settings::read(&options).unwrap_err();
+        let error = FileOptions::read(&options).unwrap_err();
         assert!(error.to_string().contains("a file of its own"), "{error}");
     }
 }
