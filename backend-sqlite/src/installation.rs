@@ -59,10 +59,16 @@ impl SqliteStore {
     }
 }
 
+/// Locks stay: whoever holds one was promised it.
 fn clear(step: &Transaction<'_>) -> Result<(), Fault> {
     let vacated = seat(step)?.vacated();
     step.execute("DELETE FROM convoke_worker", [])?;
     step.execute("DELETE FROM convoke_worker_history", [])?;
     step.execute("DELETE FROM convoke_message", [])?;
+    step.execute("DELETE FROM convoke_topology", [])?;
+    step.execute("DELETE FROM convoke_topology_config", [])?;
+    step.execute("DELETE FROM convoke_topology_history", [])?;
+    step.execute("DELETE FROM convoke_gone", [])?;
+    step.execute("DELETE FROM convoke_setting", [])?;
     write_seat(step, &vacated)
 }

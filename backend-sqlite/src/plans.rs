@@ -4,20 +4,30 @@ use rusqlite::Connection;
 
 use crate::schema;
 
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 10] = [
+    include_str!("history.rs"),
     include_str!("installation.rs"),
     include_str!("leadership.rs"),
+    include_str!("locks.rs"),
     include_str!("messages.rs"),
+    include_str!("settings.rs"),
+    include_str!("topologies.rs"),
+    include_str!("topologies/rows.rs"),
     include_str!("transaction.rs"),
     include_str!("workers.rs"),
 ];
 
 /// Statements that are about everything there is.
-const ABOUT_ALL: [&str; 4] = [
+const ABOUT_ALL: [&str; 9] = [
     "SELECT count(*) FROM convoke_worker",
     "DELETE FROM convoke_worker",
     "DELETE FROM convoke_worker_history",
     "DELETE FROM convoke_message",
+    "DELETE FROM convoke_topology",
+    "DELETE FROM convoke_topology_config",
+    "DELETE FROM convoke_topology_history",
+    "DELETE FROM convoke_gone",
+    "DELETE FROM convoke_setting",
 ];
 
 /// Each string of the sources that is a statement.

@@ -20,11 +20,18 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 1] = [Migration {
-    version: 1,
-    name: "0001_coordination",
-    sql: include_str!("../migrations/0001_coordination.sql"),
-}];
+const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        version: 1,
+        name: "0001_coordination",
+        sql: include_str!("../migrations/0001_coordination.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "0002_topologies",
+        sql: include_str!("../migrations/0002_topologies.sql"),
+    },
+];
 
 const RECORDS: &str = "CREATE TABLE IF NOT EXISTS convoke_migration (
     version  INTEGER NOT NULL PRIMARY KEY,
