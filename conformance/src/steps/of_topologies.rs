@@ -71,17 +71,17 @@ pub(super) fn deed() -> BoxedStrategy<TopologyDeed> {
     let written = prop_oneof![
         3 => (which(), 0..WEIGHTS.len(), 0..AFFINITIES.len())
             .prop_map(|(which, weight, affinity)| T::Register { which, weight, affinity }),
-        7 => (recency(), prop::collection::vec((which(), who()), 1..4))
+        9 => (recency(), prop::collection::vec((which(), who()), 1..4))
             .prop_map(|(recency, placements)| T::Assign { recency, placements }),
         7 => (by(), recency(), which(), says)
             .prop_map(|(by, recency, which, says)| T::Report { by, recency, which, says }),
         2 => (by(), recency(), which(), pid).prop_map(|(by, recency, which, pid)| T::Pid { by, recency, which, pid }),
-        3 => which().prop_map(|which| T::Enable { which }),
+        4 => which().prop_map(|which| T::Enable { which }),
         1 => which().prop_map(|which| T::Disable { which }),
         1 => which().prop_map(|which| T::Stop { which }),
         1 => which().prop_map(|which| T::Kill { which }),
         1 => (which(), why()).prop_map(|(which, why)| T::SetError { which, why }),
-        3 => which().prop_map(|which| T::ClearError { which }),
+        2 => which().prop_map(|which| T::ClearError { which }),
         1 => which().prop_map(|which| T::Delete { which }),
         1 => (keep(), limit(), any::<bool>()).prop_map(|(keep, limit, on)| T::Trim { keep, limit, on }),
     ];
