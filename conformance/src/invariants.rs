@@ -1,6 +1,7 @@
 //! What must hold of any answers, judged from them alone.
 
 mod of_locks;
+mod of_settings;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -69,6 +70,7 @@ struct Watch {
     latest_message: Option<MessageId>,
     handed: HashMap<MessageId, Handed>,
     locks: of_locks::Watch,
+    settings: of_settings::Watch,
 }
 
 /// What is known of a message that was handed out.
@@ -86,6 +88,7 @@ impl Watch {
             Answer::Leadership(answer) => self.see_leadership(now, answer),
             Answer::Messages(answer) => self.see_messages(now, operation, answer),
             Answer::Locks(answer) => self.locks.see(now, operation, answer),
+            Answer::Settings(answer) => self.settings.see(now, operation, answer),
             _ => Ok(()),
         }
     }
