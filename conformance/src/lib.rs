@@ -59,6 +59,7 @@ mod ids;
 mod invariants;
 mod linearizability;
 mod model;
+mod pages;
 mod races;
 mod run;
 mod saboteurs;
