@@ -8,14 +8,13 @@ use convoke_core::topologies::{
     KILL_TOPOLOGY, START_TOPOLOGY, START_TTL, STOP_TOPOLOGY, STOP_TTL, check_topology_deletable, decide_assignment,
     decide_report, told,
 };
-use convoke_core::workers::{MAX_REFRESHED, check_registration};
+use convoke_core::workers::{MAX_REFRESHED, check_registration, is_gone};
 use convoke_core::{
     Assignment, Cursor, ErrorText, NewMessage, NewTopology, Page, Paged, Payload, Placement, Placements, Registration,
     Report, Reported, Result, Retention, Term, Timestamp, Topology, TopologyChange, TopologyDetails, TopologyId,
     TopologyRegistered, TopologyStatus, Trimmed, Ttl, WorkerName, WorkerStatus,
 };
 
-use crate::history;
 use crate::state::State;
 
 /// What is kept of a topology.
@@ -201,7 +200,7 @@ impl State {
     }
 
     pub(crate) fn topology_history(&self, id: &TopologyId, page: &Page) -> Result<Paged<TopologyChange>> {
-        history::page_of(self.topology_history.get(id), page)
+        self.topology_history.page(id, page)
     }
 
     pub(crate) fn trim_topology_history(
@@ -212,15 +211,8 @@ impl State {
     ) -> Result<Trimmed> {
         let after = page.after.as_ref().map(Cursor::topology).transpose()?;
         let at = |change: &TopologyChange| change.at;
-        let histories = &mut self.topology_history;
-        Ok(history::trim(
-            histories,
-            after,
-            retention,
-            (page, now),
-            at,
-            Cursor::behind_topology,
-        ))
+        let behind = Cursor::behind_topology;
+        Ok(self.topology_history.trim(after, retention, (page, now), at, behind))
     }
 
     /// Takes topologies away: those that waited too long, then those of workers that are gone. Says whether there are more.
@@ -293,6 +285,11 @@ impl State {
         self.let_go(before.worker.as_ref(), &before.id);
         if let Some(worker) = &next.worker {
             self.held.entry(worker.clone()).or_default().insert(next.id.clone());
+            // A worker that was taken for dead, and lives, may begin what it had in error.
+            let status = self.workers.get(worker).map(|entry| entry.status);
+            if next.is_in_use() && status.is_some_and(is_gone) {
+                self.gone.insert(worker.clone());
+            }
         }
         self.waiting.remove(&(before.since, before.id.clone()));
         if next.status == TopologyStatus::Waiting {
@@ -304,10 +301,7 @@ impl State {
     }
 
     fn record_topology(&mut self, topology: &Topology, now: Timestamp) {
-        self.topology_history
-            .entry(topology.id.clone())
-            .or_default()
-            .push(topology.change(now));
+        self.topology_history.push(&topology.id, topology.change(now));
     }
 
     /// Puts a message about a topology into the queue of the worker that has it; answers whether somebody was told.

@@ -128,6 +128,11 @@ fn send(step: &Transaction<'_>, message: &NewMessage) -> Result<MessageId, Fault
     if let Some(term) = message.term {
         check_term(step, term)?;
     }
+    put(step, message)
+}
+
+/// Puts a message into the queue of a worker that is registered.
+pub(crate) fn put(step: &Transaction<'_>, message: &NewMessage) -> Result<MessageId, Fault> {
     let id = step.next("message")?;
     let handling = Handling::default();
     step.execute(

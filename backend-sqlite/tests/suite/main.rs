@@ -10,3 +10,5 @@ mod hints;
 mod opening;
 mod place;
 mod processes;
+mod topologies;
+mod upgrading;

@@ -6,6 +6,8 @@ use convoke_core::{Confirmed, Durability, ErrorKind, SchemaPolicy};
 
 use crate::place::{Place, message, name, open, register};
 
+const ALL: [&str; 2] = ["0001_coordination", "0002_topologies"];
+
 #[tokio::test]
 async fn opening_sets_a_fresh_file_up_and_a_second_time_changes_nothing() {
     let place = Place::new();
@@ -14,7 +16,7 @@ async fn opening_sets_a_fresh_file_up_and_a_second_time_changes_nothing() {
     assert_eq!(store.migrate().await.unwrap(), Vec::<String>::new());
     let again = place.open().await;
     assert!(again.check().await.unwrap().is_current());
-    assert_eq!(recorded(&place), ["0001_coordination"]);
+    assert_eq!(recorded(&place), ALL);
 }
 
 #[tokio::test]
@@ -26,7 +28,7 @@ async fn looking_at_a_file_that_is_not_there_creates_nothing() {
     let status = store.check().await.unwrap();
     assert_eq!(
         (status.found, status.pending.as_slice()),
-        (0, &["0001_coordination".to_owned()][..])
+        (0, &ALL.map(str::to_owned)[..])
     );
     let error = open(&place.options().with_schema(SchemaPolicy::Check))
         .await
@@ -37,7 +39,7 @@ async fn looking_at_a_file_that_is_not_there_creates_nothing() {
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains("does not exist"), "{error}");
     assert!(!place.file().exists());
-    assert_eq!(store.migrate().await.unwrap(), ["0001_coordination"]);
+    assert_eq!(store.migrate().await.unwrap(), ALL);
     register(&store, "a").await;
 }
 
@@ -86,7 +88,7 @@ async fn a_schema_newer_than_the_program_is_refused() {
     let store = place.open().await;
     place
         .connect()
-        .execute("INSERT INTO convoke_migration VALUES (2, '0002_future', 'x', 0)", [])
+        .execute("INSERT INTO convoke_migration VALUES (3, '0003_future', 'x', 0)", [])
         .unwrap();
     for error in [
         store.check().await.unwrap_err(),
@@ -171,7 +173,7 @@ async fn many_handles_may_open_one_empty_file_at_once() {
             incarnations.insert(register(&store, "a").await.incarnation.number());
         }
         assert_eq!(incarnations, (1..=8).collect());
-        assert_eq!(recorded(&place), ["0001_coordination"]);
+        assert_eq!(recorded(&place), ALL);
     }
 }
 
