@@ -14,6 +14,19 @@ CREATE TABLE convoke_counter (
     value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE convoke_gone (
+    worker TEXT NOT NULL PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE convoke_lock (
+    name    TEXT    NOT NULL PRIMARY KEY,
+    owner   TEXT    NOT NULL,
+    token   INTEGER NOT NULL,
+    expires INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX convoke_lock_expires ON convoke_lock (expires, name);
+
 CREATE TABLE convoke_message (
     worker       TEXT    NOT NULL,
     id           INTEGER NOT NULL,
@@ -46,6 +59,51 @@ CREATE TABLE convoke_seat (
     promised_until     INTEGER NOT NULL,
     CHECK ((holder IS NULL) = (holder_incarnation IS NULL))
 ) STRICT;
+
+CREATE TABLE convoke_setting (
+    key      TEXT    NOT NULL PRIMARY KEY,
+    revision INTEGER NOT NULL,
+    written  INTEGER NOT NULL,
+    value    TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE convoke_topology (
+    id       TEXT    NOT NULL PRIMARY KEY,
+    status   TEXT    NOT NULL,
+    enabled  INTEGER NOT NULL,
+    worker   TEXT,
+    weight   REAL    NOT NULL,
+    -- A JSON list, because names may hold commas.
+    affinity TEXT    NOT NULL,
+    pid      INTEGER,
+    error    TEXT,
+    since    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX convoke_topology_held ON convoke_topology (worker, id) WHERE worker IS NOT NULL;
+
+CREATE INDEX convoke_topology_in_use ON convoke_topology (worker, id) WHERE status IN ('waiting', 'running');
+
+CREATE INDEX convoke_topology_waiting ON convoke_topology (since, id) WHERE status = 'waiting';
+
+CREATE TABLE convoke_topology_config (
+    id     TEXT NOT NULL PRIMARY KEY,
+    config TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE convoke_topology_history (
+    topology TEXT    NOT NULL,
+    number   INTEGER NOT NULL,
+    at       INTEGER NOT NULL,
+    status   TEXT    NOT NULL,
+    enabled  INTEGER NOT NULL,
+    worker   TEXT,
+    weight   REAL    NOT NULL,
+    affinity TEXT    NOT NULL,
+    pid      INTEGER,
+    error    TEXT,
+    PRIMARY KEY (topology, number)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE convoke_worker (
     name        TEXT    NOT NULL PRIMARY KEY,

@@ -6,11 +6,14 @@ use std::sync::{Arc, LazyLock, Weak};
 use std::time::Duration;
 
 use convoke_core::{
-    Announcement, Candidacy, Claim, Clock, Confirmed, Delay, Delivery, Driver, Durability, Error, ErrorKind, Hints,
-    Incarnation, Installation, Leader, Leadership, Lease, Limit, Message, MessageId, Messages, NewMessage, OpenOptions,
-    Page, Paged, Properties, QueuedMessage, Receipt, Refreshed, Registration, Renewal, Resignation, Result, RoleCounts,
-    SchemaStatus, Store, Term, Timeouts, Timestamp, Ttl, Worker, WorkerChange, WorkerName, WorkerStatus, Workers,
-    async_trait, error,
+    Announcement, Assignment, Candidacy, Claim, Clock, Confirmed, Delay, Delivery, Driver, Durability, Error,
+    ErrorKind, ErrorText, Hints, Incarnation, Installation, Leader, Leadership, Lease, Limit, Lock, LockAcquisition,
+    LockName, LockOwner, LockRelease, LockRenewal, LockToken, Locks, Message, MessageId, Messages, NewMessage,
+    NewTopology, OpenOptions, Page, Paged, Placements, Properties, QueuedMessage, Receipt, Refreshed, Registration,
+    Renewal, Report, Reported, Resignation, Result, Retention, RoleCounts, SchemaStatus, Setting, SettingKey,
+    SettingRange, SettingWrites, Settings, SettingsWritten, Store, Term, Timeouts, Timestamp, Topologies, Topology,
+    TopologyChange, TopologyDetails, TopologyId, TopologyRegistered, Trimmed, Ttl, Worker, WorkerChange, WorkerName,
+    WorkerStatus, Workers, async_trait, error,
 };
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -65,6 +68,19 @@ impl MemoryStore {
 
     fn run<T>(&self, operation: &'static str, act: impl FnOnce(&mut State, Timestamp) -> Result<T>) -> Result<T> {
         act(&mut self.shared.state.lock(), self.clock.host_now()).map_err(|error| error.at(operation))
+    }
+
+    /// Runs what tells somebody something, and wakes that one.
+    fn tell(
+        &self,
+        operation: &'static str,
+        act: impl FnOnce(&mut State, Timestamp) -> Result<Option<WorkerName>>,
+    ) -> Result<Option<WorkerName>> {
+        let told = self.run(operation, act)?;
+        if let Some(worker) = &told {
+            self.wake(worker);
+        }
+        Ok(told)
     }
 
     fn wake(&self, worker: &WorkerName) {
@@ -141,6 +157,12 @@ impl Workers for MemoryStore {
         self.run("workers.history", |state, _| state.worker_history(name, page))
     }
 
+    async fn trim_worker_history(&self, retention: &Retention, page: &Page) -> Result<Trimmed> {
+        self.run("workers.trim_history", |state, now| {
+            state.trim_worker_history(retention, page, now)
+        })
+    }
+
     async fn refresh_statuses(&self, timeouts: &Timeouts) -> Result<Refreshed> {
         self.run("workers.refresh_statuses", |state, now| {
             Ok(state.refresh_statuses(timeouts, now))
@@ -182,6 +204,148 @@ impl Leadership for MemoryStore {
 
     async fn check_term(&self, term: Term) -> Result<()> {
         self.run("leadership.check_term", |state, now| state.check_term(term, now))
+    }
+}
+
+#[async_trait]
+impl Topologies for MemoryStore {
+    async fn register_topology(&self, topology: &NewTopology) -> Result<TopologyRegistered> {
+        self.run("topologies.register", |state, now| {
+            Ok(state.register_topology(topology, now))
+        })
+    }
+
+    async fn assign_topologies(&self, term: Term, placements: &Placements) -> Result<Vec<Assignment>> {
+        let assignments = self.run("topologies.assign", |state, now| {
+            state.assign_topologies(term, placements, now)
+        })?;
+        for (placement, assignment) in placements.as_slice().iter().zip(&assignments) {
+            if *assignment == Assignment::Assigned {
+                self.wake(&placement.worker);
+            }
+        }
+        Ok(assignments)
+    }
+
+    async fn report_topology(&self, registration: &Registration, id: &TopologyId, report: &Report) -> Result<Reported> {
+        self.run("topologies.report", |state, now| {
+            state.report_topology(registration, id, report, now)
+        })
+    }
+
+    async fn set_topology_pid(
+        &self,
+        registration: &Registration,
+        id: &TopologyId,
+        pid: Option<u32>,
+    ) -> Result<Reported> {
+        self.run("topologies.set_pid", |state, now| {
+            state.set_topology_pid(registration, id, pid, now)
+        })
+    }
+
+    async fn enable_topology(&self, id: &TopologyId) -> Result<()> {
+        self.run("topologies.enable", |state, now| {
+            state.set_topology_enabled(id, true, now)
+        })
+    }
+
+    async fn disable_topology(&self, id: &TopologyId) -> Result<()> {
+        self.run("topologies.disable", |state, now| {
+            state.set_topology_enabled(id, false, now)
+        })
+    }
+
+    async fn stop_topology(&self, id: &TopologyId) -> Result<Option<WorkerName>> {
+        self.tell("topologies.stop", |state, now| state.stop_topology(id, now))
+    }
+
+    async fn kill_topology(&self, id: &TopologyId) -> Result<Option<WorkerName>> {
+        self.tell("topologies.kill", |state, now| state.kill_topology(id, now))
+    }
+
+    async fn set_topology_error(&self, id: &TopologyId, error: &ErrorText) -> Result<Option<WorkerName>> {
+        self.tell("topologies.set_error", |state, now| {
+            state.set_topology_error(id, error, now)
+        })
+    }
+
+    async fn clear_topology_error(&self, id: &TopologyId) -> Result<Option<WorkerName>> {
+        self.tell("topologies.clear_error", |state, now| {
+            state.clear_topology_error(id, now)
+        })
+    }
+
+    async fn delete_topology(&self, id: &TopologyId) -> Result<()> {
+        self.run("topologies.delete", |state, _| state.delete_topology(id))
+    }
+
+    async fn get_topology(&self, id: &TopologyId) -> Result<TopologyDetails> {
+        self.run("topologies.get", |state, _| state.get_topology(id))
+    }
+
+    async fn list_topologies(&self, page: &Page) -> Result<Paged<Topology>> {
+        self.run("topologies.list", |state, _| state.list_topologies(page))
+    }
+
+    async fn list_assigned_topologies(&self, worker: &WorkerName, page: &Page) -> Result<Paged<Topology>> {
+        self.run("topologies.list_assigned", |state, _| {
+            state.list_assigned_topologies(worker, page)
+        })
+    }
+
+    async fn topology_history(&self, id: &TopologyId, page: &Page) -> Result<Paged<TopologyChange>> {
+        self.run("topologies.history", |state, _| state.topology_history(id, page))
+    }
+
+    async fn trim_topology_history(&self, retention: &Retention, page: &Page) -> Result<Trimmed> {
+        self.run("topologies.trim_history", |state, now| {
+            state.trim_topology_history(retention, page, now)
+        })
+    }
+}
+
+#[async_trait]
+impl Locks for MemoryStore {
+    async fn acquire_lock(&self, name: &LockName, owner: &LockOwner, ttl: Ttl) -> Result<LockAcquisition> {
+        self.run("locks.acquire", |state, now| {
+            Ok(state.acquire_lock(name, owner, ttl, now))
+        })
+    }
+
+    async fn renew_lock(&self, lock: &Lock, ttl: Ttl) -> Result<LockRenewal> {
+        self.run("locks.renew", |state, now| Ok(state.renew_lock(lock, ttl, now)))
+    }
+
+    async fn release_lock(&self, lock: &Lock) -> Result<LockRelease> {
+        self.run("locks.release", |state, now| Ok(state.release_lock(lock, now)))
+    }
+
+    async fn check_lock(&self, name: &LockName, token: LockToken) -> Result<()> {
+        self.run("locks.check", |state, now| state.check_lock(name, token, now))
+    }
+
+    async fn get_lock(&self, name: &LockName) -> Result<Option<Lock>> {
+        self.run("locks.get", |state, now| Ok(state.get_lock(name, now)))
+    }
+
+    async fn list_locks(&self, page: &Page) -> Result<Paged<Lock>> {
+        self.run("locks.list", |state, now| state.list_locks(page, now))
+    }
+}
+
+#[async_trait]
+impl Settings for MemoryStore {
+    async fn get_setting(&self, key: &SettingKey) -> Result<Option<Setting>> {
+        self.run("settings.get", |state, _| Ok(state.get_setting(key)))
+    }
+
+    async fn list_settings(&self, range: &SettingRange, page: &Page) -> Result<Paged<Setting>> {
+        self.run("settings.list", |state, _| state.list_settings(range, page))
+    }
+
+    async fn write_settings(&self, writes: &SettingWrites) -> Result<SettingsWritten> {
+        self.run("settings.write", |state, now| Ok(state.write_settings(writes, now)))
     }
 }
 

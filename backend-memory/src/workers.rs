@@ -4,10 +4,10 @@ use std::ops::Bound;
 
 use convoke_core::error;
 use convoke_core::leadership::role_of;
-use convoke_core::workers::{MAX_REFRESHED, check_deletable, check_registration, is_silent};
+use convoke_core::workers::{MAX_REFRESHED, check_deletable, check_registration, is_gone, is_silent};
 use convoke_core::{
-    Cursor, Incarnation, Page, Paged, Refreshed, Registration, Result, Role, RoleCounts, Timeouts, Timestamp, Vacated,
-    Worker, WorkerChange, WorkerName, WorkerStatus,
+    Cursor, Incarnation, Page, Paged, Refreshed, Registration, Result, Retention, Role, RoleCounts, Timeouts,
+    Timestamp, Trimmed, Vacated, Worker, WorkerChange, WorkerName, WorkerStatus,
 };
 
 use crate::state::{Entry, State};
@@ -29,6 +29,7 @@ impl State {
             },
         );
         self.listened_to.insert((now, name.clone()));
+        self.gone.remove(name);
         self.record(name, Role::Normal, now);
         Registration {
             worker: name.clone(),
@@ -70,6 +71,11 @@ impl State {
         if status != WorkerStatus::Alive {
             self.step_back(name);
         }
+        if is_gone(status) {
+            self.gone.insert(name.clone());
+        } else {
+            self.gone.remove(name);
+        }
         self.record_role_of(name, now);
         Ok(())
     }
@@ -103,24 +109,28 @@ impl State {
     }
 
     pub(crate) fn delete_worker(&mut self, name: &WorkerName) -> Result<()> {
-        check_deletable(name, self.workers.get(name).map(|entry| entry.status))?;
+        let status = self.workers.get(name).map(|entry| entry.status);
+        check_deletable(name, status, self.has_in_use(name))?;
         self.workers.remove(name);
+        self.gone.remove(name);
         self.queues.remove(name);
         Ok(())
     }
 
     pub(crate) fn worker_history(&self, name: &WorkerName, page: &Page) -> Result<Paged<WorkerChange>> {
-        let rows = self.history.get(name).map_or(&[][..], Vec::as_slice);
-        let end = match &page.after {
-            None => rows.len(),
-            Some(cursor) => usize::try_from(cursor.number()?).unwrap_or(usize::MAX).min(rows.len()),
-        };
-        let newest_first = rows[..end].iter().cloned().enumerate().rev();
-        let items = newest_first.take(page.limit.as_usize() + 1).collect();
-        let page = Paged::cut(items, page.limit, |(index, _): &(usize, _)| {
-            Cursor::behind_number(*index as u64)
-        });
-        Ok(page.map(|(_, change)| change))
+        self.history.page(name, page)
+    }
+
+    pub(crate) fn trim_worker_history(
+        &mut self,
+        retention: &Retention,
+        page: &Page,
+        now: Timestamp,
+    ) -> Result<Trimmed> {
+        let after = page.after.as_ref().map(Cursor::worker).transpose()?;
+        let at = |change: &WorkerChange| change.at;
+        let behind = Cursor::behind_worker;
+        Ok(self.history.trim(after, retention, (page, now), at, behind))
     }
 
     pub(crate) fn refresh_statuses(&mut self, timeouts: &Timeouts, now: Timestamp) -> Refreshed {
@@ -150,7 +160,10 @@ impl State {
             self.candidacies.remove(name);
             self.record(name, Role::Normal, now);
         }
-        Refreshed::new(died, vacated, lapsed, more)
+        let (unassigned, more_topologies) = self.take_away(timeouts.waiting, now);
+        Refreshed::new(died, vacated, lapsed)
+            .with_unassigned(unassigned)
+            .with_more(more || more_topologies)
     }
 
     fn silent(&self, timeouts: &Timeouts, now: Timestamp) -> Vec<WorkerName> {
@@ -171,6 +184,7 @@ impl State {
             entry.status = WorkerStatus::Dead;
             self.listened_to.remove(&(entry.last_ping, name.clone()));
         }
+        self.gone.insert(name.clone());
         self.step_back(name);
         self.record(name, Role::Normal, now);
     }
@@ -233,7 +247,7 @@ impl State {
                 role,
                 incarnation: entry.incarnation,
             };
-            self.history.entry(name.clone()).or_default().push(change);
+            self.history.push(name, change);
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{self, Failure, is_busy};
-use crate::settings::Settings;
+use crate::options::FileOptions;
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +38,8 @@ const LOG_BYTES: u32 = 32 * 1_024 * 1_024;
 pub(crate) const STATEMENTS: usize = 128;
 
 impl Opened {
-    pub(crate) fn new(settings: &Settings, access: Access) -> Result<Self, Failure> {
-        let path = &settings.path;
+    pub(crate) fn new(file: &FileOptions, access: Access) -> Result<Self, Failure> {
+        let path = &file.path;
         match std::fs::metadata(path) {
             Ok(there) if there.is_dir() => return Err(error::no_regular_file()),
             Ok(_) => {}
@@ -54,7 +54,7 @@ impl Opened {
         };
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
         let connection = Connection::open_with_flags(path, flags)?;
-        prepare(&connection, settings, access)?;
+        prepare(&connection, file, access)?;
         Ok(Self {
             connection,
             identity: Identity::of(path),
@@ -91,22 +91,22 @@ impl Pause {
     }
 }
 
-fn prepare(connection: &Connection, settings: &Settings, access: Access) -> Result<(), Failure> {
+fn prepare(connection: &Connection, file: &FileOptions, access: Access) -> Result<(), Failure> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.pragma_update(None, "trusted_schema", false)?;
     if access == Access::Read {
-        connection.busy_timeout(settings.busy_timeout)?;
+        connection.busy_timeout(file.busy_timeout)?;
         connection.pragma_update(None, "query_only", true)?;
         return Ok(());
     }
     // Writers wait by `patiently`, because switching a fresh file to WAL answers BUSY in spite of SQLite's own
     // time-out, and because between attempts the writer lets callers go whose time is over.
     connection.busy_timeout(Duration::ZERO)?;
-    let deadline = Instant::now() + settings.busy_timeout;
+    let deadline = Instant::now() + file.busy_timeout;
     patiently(deadline, || {
         connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0))
     })?;
-    connection.pragma_update(None, "synchronous", settings.sync.pragma())?;
+    connection.pragma_update(None, "synchronous", file.sync.pragma())?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
     Ok(())
@@ -142,8 +142,8 @@ mod tests {
         // As SQLite numbers them: FULL is 2, NORMAL is 1.
         for (option, synchronous) in [("", 2), ("?durability=full", 2), ("?durability=relaxed", 1)] {
             let url = format!("sqlite://{}/jobs.db{option}", folder.path().display());
-            let settings = Settings::read(&OpenOptions::new(&url).unwrap()).unwrap();
-            let Opened { connection, .. } = Opened::new(&settings, Access::SetUp).unwrap();
+            let file = FileOptions::read(&OpenOptions::new(&url).unwrap()).unwrap();
+            let Opened { connection, .. } = Opened::new(&file, Access::SetUp).unwrap();
             let pragma =
                 |name| connection.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0));
             assert_eq!(pragma("synchronous").unwrap(), i64::from(synchronous).into());

@@ -20,7 +20,7 @@ use crate::arrivals;
 use crate::connection::{Access, Opened};
 use crate::error::Fault;
 use crate::messages::next_deliverable;
-use crate::settings::Settings;
+use crate::options::FileOptions;
 use crate::store::SqliteStore;
 use crate::transaction::Transaction;
 
@@ -74,7 +74,7 @@ impl Bell {
 
 /// Wakes those who wait at one handle.
 pub(crate) struct Watcher {
-    settings: Arc<Settings>,
+    file: Arc<FileOptions>,
     clock: Clock,
     watched: Arc<Watched>,
 }
@@ -131,16 +131,12 @@ impl Drop for WaitingOne {
 }
 
 impl Watcher {
-    pub(crate) fn new(settings: Arc<Settings>, clock: Clock, bell: &Bell) -> Self {
+    pub(crate) fn new(file: Arc<FileOptions>, clock: Clock, bell: &Bell) -> Self {
         let watched = Arc::<Watched>::default();
         let mut watchers = bell.watchers.lock();
         watchers.retain(|watched| watched.strong_count() > 0);
         watchers.push(Arc::downgrade(&watched));
-        Self {
-            settings,
-            clock,
-            watched,
-        }
+        Self { file, clock, watched }
     }
 
     fn wait_for(&self, worker: &WorkerName) -> WaitingOne {
@@ -163,7 +159,7 @@ impl Watcher {
     /// Without a thread those who wait do so until their time is over, or this process sends something.
     fn start(&self) -> bool {
         let thread = Thread {
-            settings: Arc::clone(&self.settings),
+            file: Arc::clone(&self.file),
             clock: self.clock.clone(),
             watched: Arc::clone(&self.watched),
             opened: None,
@@ -187,7 +183,7 @@ impl Drop for Watcher {
 }
 
 struct Thread {
-    settings: Arc<Settings>,
+    file: Arc<FileOptions>,
     clock: Clock,
     watched: Arc<Watched>,
     opened: Option<Opened>,
@@ -228,7 +224,7 @@ impl Thread {
         if self
             .opened
             .as_ref()
-            .is_some_and(|opened| !opened.is_current(&self.settings.path))
+            .is_some_and(|opened| !opened.is_current(&self.file.path))
         {
             self.opened = None;
         }
@@ -236,7 +232,7 @@ impl Thread {
             Some(opened) => opened,
             closed => {
                 self.version = None;
-                closed.insert(Opened::new(&self.settings, Access::Read)?)
+                closed.insert(Opened::new(&self.file, Access::Read)?)
             }
         };
         let step = Transaction::new(connection, self.clock.host_now());

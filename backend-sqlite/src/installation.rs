@@ -8,8 +8,8 @@ use crate::arrivals;
 use crate::error::Fault;
 use crate::hints::POLL_BOUND;
 use crate::leadership::{seat, write_seat};
+use crate::options::FileOptions;
 use crate::schema;
-use crate::settings::Settings;
 use crate::store::{SqliteStore, blocking};
 use crate::transaction::Transaction;
 
@@ -19,8 +19,8 @@ impl Installation for SqliteStore {
         Ok(Properties::new(
             "sqlite",
             format!("SQLite {}", rusqlite::version()),
-            self.settings.path.display().to_string(),
-            self.settings.sync.durability(),
+            self.file.path.display().to_string(),
+            self.file.sync.durability(),
             false,
             POLL_BOUND,
         ))
@@ -52,14 +52,15 @@ impl SqliteStore {
     async fn look_after<T: Send + 'static>(
         &self,
         operation: &'static str,
-        act: fn(&Settings) -> Result<T, Fault>,
+        act: fn(&FileOptions) -> Result<T, Fault>,
     ) -> Result<T> {
-        let settings = Arc::clone(&self.settings);
-        let done = blocking(move || act(&settings)).await;
+        let file = Arc::clone(&self.file);
+        let done = blocking(move || act(&file)).await;
         done.map_err(|error| self.place(error, operation))
     }
 }
 
+/// Locks stay: whoever holds one was promised it.
 fn clear(step: &Transaction<'_>) -> Result<(), Fault> {
     let vacated = seat(step)?.vacated();
     // Which brings the counter of messages up to date.
@@ -67,5 +68,10 @@ fn clear(step: &Transaction<'_>) -> Result<(), Fault> {
     step.execute("DELETE FROM convoke_worker", [])?;
     step.execute("DELETE FROM convoke_worker_history", [])?;
     step.execute("DELETE FROM convoke_message", [])?;
+    step.execute("DELETE FROM convoke_topology", [])?;
+    step.execute("DELETE FROM convoke_topology_config", [])?;
+    step.execute("DELETE FROM convoke_topology_history", [])?;
+    step.execute("DELETE FROM convoke_gone", [])?;
+    step.execute("DELETE FROM convoke_setting", [])?;
     write_seat(step, &vacated)
 }

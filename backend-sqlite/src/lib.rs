@@ -5,22 +5,27 @@
 //! applied inside the transaction. A file on a network drive does not work: the processes share memory beside it.
 //!
 //! Read `writer` for how a commit is shared, `connection` for how processes wait for each other, `schema` for
-//! migrations, and `workers`, `leadership` and `messages` for the concerns.
+//! migrations, `history` for how rows of history are numbered and dropped, and `workers`, `leadership`, `topologies`,
+//! `messages`, `locks` and `settings` for the concerns.
 
 mod arrivals;
 mod connection;
 mod driver;
 mod error;
 mod hints;
+mod history;
 mod installation;
 mod leadership;
+mod locks;
 mod messages;
+mod options;
 #[cfg(test)]
 mod plans;
 mod readers;
 mod schema;
 mod settings;
 mod store;
+mod topologies;
 mod transaction;
 mod workers;
 mod writer;

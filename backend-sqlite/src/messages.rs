@@ -132,6 +132,11 @@ fn send(step: &Transaction<'_>, message: &NewMessage) -> Result<MessageId, Fault
     if let Some(term) = message.term {
         check_term(step, term)?;
     }
+    put(step, message)
+}
+
+/// Puts a message at the end of the queue of a worker that is registered.
+pub(crate) fn put(step: &Transaction<'_>, message: &NewMessage) -> Result<MessageId, Fault> {
     let id = arrivals::add(step, message)?;
     step.hint(&message.worker);
     Ok(id)

@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 
 use crate::connection::{Access, Opened};
 use crate::error::Fault;
-use crate::settings::Settings;
+use crate::options::FileOptions;
 use crate::transaction::Transaction;
 
 /// How many look at a time. Looks are short; more of them would only take memory.
@@ -16,15 +16,15 @@ const READERS: usize = 4;
 
 /// A pool of connections that only look, opened when needed.
 pub(crate) struct Readers {
-    settings: Arc<Settings>,
+    file: Arc<FileOptions>,
     idle: Mutex<Vec<Opened>>,
     free: Arc<Semaphore>,
 }
 
 impl Readers {
-    pub(crate) fn new(settings: Arc<Settings>) -> Self {
+    pub(crate) fn new(file: Arc<FileOptions>) -> Self {
         Self {
-            settings,
+            file,
             idle: Mutex::default(),
             free: Arc::new(Semaphore::new(READERS)),
         }
@@ -45,7 +45,7 @@ impl Readers {
             })
             .await
         };
-        let patience = self.settings.busy_timeout + self.settings.timeout;
+        let patience = self.file.busy_timeout + self.file.timeout;
         match tokio::time::timeout(patience, looked).await {
             Ok(Ok(answer)) => answer.map_err(Error::from),
             Ok(Err(source)) => {
@@ -61,9 +61,9 @@ impl Readers {
 
     fn look<T>(&self, clock: &Clock, look: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
         let kept = self.idle.lock().pop();
-        let opened = match kept.filter(|opened| opened.is_current(&self.settings.path)) {
+        let opened = match kept.filter(|opened| opened.is_current(&self.file.path)) {
             Some(opened) => opened,
-            None => Opened::new(&self.settings, Access::Read)?,
+            None => Opened::new(&self.file, Access::Read)?,
         };
         let connection = &opened.connection;
         connection.prepare_cached("BEGIN")?.execute([])?;

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::connection::{Access, Opened, patiently};
 use crate::error::{Failure, Fault};
-use crate::settings::Settings;
+use crate::options::FileOptions;
 
 /// A change of the schema. What has been released is never edited: the checksum would tell.
 struct Migration {
@@ -20,7 +20,7 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration {
         version: 1,
         name: "0001_coordination",
@@ -30,6 +30,11 @@ const MIGRATIONS: [Migration; 2] = [
         version: 2,
         name: "0002_arrivals",
         sql: include_str!("../migrations/0002_arrivals.sql"),
+    },
+    Migration {
+        version: 3,
+        name: "0003_topologies",
+        sql: include_str!("../migrations/0003_topologies.sql"),
     },
 ];
 
@@ -68,18 +73,18 @@ pub(crate) fn set_up(connection: &Connection) -> Result<(), Fault> {
 }
 
 /// Compares the file with what this program needs. Creates and changes nothing.
-pub(crate) fn check(settings: &Settings) -> Result<SchemaStatus, Fault> {
-    let there = std::fs::metadata(&settings.path);
+pub(crate) fn check(file: &FileOptions) -> Result<SchemaStatus, Fault> {
+    let there = std::fs::metadata(&file.path);
     if there.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
         return Ok(status(&[]));
     }
-    let found = match Opened::new(settings, Access::Read) {
+    let found = match Opened::new(file, Access::Read) {
         Ok(opened) => applied(&opened.connection),
         Err(failure) => return Err(failure.into()),
     };
     let found = match found {
         // In a directory that can't be written no log can be made; if there is none, the file is all there is.
-        Err(error) if is_locked_away(&error) && !has_log(settings) => applied(&immutable(settings)?),
+        Err(error) if is_locked_away(&error) && !has_log(file) => applied(&immutable(file)?),
         found => found,
     }?;
     compare(&found)?;
@@ -87,8 +92,8 @@ pub(crate) fn check(settings: &Settings) -> Result<SchemaStatus, Fault> {
 }
 
 /// Refuses a file whose schema is not current.
-pub(crate) fn require_current(settings: &Settings) -> Result<(), Fault> {
-    let status = check(settings)?;
+pub(crate) fn require_current(file: &FileOptions) -> Result<(), Fault> {
+    let status = check(file)?;
     if status.is_current() {
         return Ok(());
     }
@@ -100,9 +105,9 @@ pub(crate) fn require_current(settings: &Settings) -> Result<(), Fault> {
 }
 
 /// Applies what is pending and says what that was.
-pub(crate) fn migrate(settings: &Settings) -> Result<Vec<String>, Fault> {
-    let Opened { connection, .. } = &Opened::new(settings, Access::SetUp)?;
-    let deadline = Instant::now() + settings.busy_timeout;
+pub(crate) fn migrate(file: &FileOptions) -> Result<Vec<String>, Fault> {
+    let Opened { connection, .. } = &Opened::new(file, Access::SetUp)?;
+    let deadline = Instant::now() + file.busy_timeout;
     // Looking first spares the lock where everything is in place, which is nearly always.
     let found = patiently(deadline, || applied(connection))?;
     compare(&found)?;
@@ -121,9 +126,9 @@ pub(crate) fn migrate(settings: &Settings) -> Result<Vec<String>, Fault> {
 }
 
 /// Removes all tables of this program, the record of migrations included. Other tables of the file stay.
-pub(crate) fn remove(settings: &Settings) -> Result<(), Fault> {
-    let Opened { connection, .. } = &Opened::new(settings, Access::Write)?;
-    let deadline = Instant::now() + settings.busy_timeout;
+pub(crate) fn remove(file: &FileOptions) -> Result<(), Fault> {
+    let Opened { connection, .. } = &Opened::new(file, Access::Write)?;
+    let deadline = Instant::now() + file.busy_timeout;
     patiently(deadline, || connection.execute_batch("BEGIN IMMEDIATE"))?;
     in_transaction(connection, || {
         let mut statement =
@@ -240,10 +245,10 @@ fn in_transaction<T>(connection: &Connection, act: impl FnOnce() -> Result<T, Fa
 }
 
 /// A connection that makes no log and takes no lock.
-fn immutable(settings: &Settings) -> Result<Connection, Failure> {
+fn immutable(file: &FileOptions) -> Result<Connection, Failure> {
     use rusqlite::OpenFlags;
     let mut uri = String::from("file:");
-    for byte in settings.path.as_os_str().as_encoded_bytes() {
+    for byte in file.path.as_os_str().as_encoded_bytes() {
         match byte {
             b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => uri.push(char::from(*byte)),
             other => uri.push_str(&format!("%{other:02X}")),
@@ -259,8 +264,8 @@ fn is_locked_away(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(CannotOpen | ReadOnly))
 }
 
-fn has_log(settings: &Settings) -> bool {
-    let mut log = settings.path.clone().into_os_string();
+fn has_log(file: &FileOptions) -> bool {
+    let mut log = file.path.clone().into_os_string();
     log.push("-wal");
     std::path::Path::new(&log).exists()
 }

@@ -7,9 +7,9 @@ use convoke_core::{Clock, Error, ErrorKind, OpenOptions, Result, SchemaPolicy};
 
 use crate::error::Fault;
 use crate::hints::{Bell, Watcher};
+use crate::options::FileOptions;
 use crate::readers::Readers;
 use crate::schema;
-use crate::settings::Settings;
 use crate::transaction::Transaction;
 use crate::writer::Writer;
 
@@ -30,7 +30,7 @@ use crate::writer::Writer;
 /// # Ok(()) }
 /// ```
 pub struct SqliteStore {
-    pub(crate) settings: Arc<Settings>,
+    pub(crate) file: Arc<FileOptions>,
     pub(crate) clock: Clock,
     pub(crate) watcher: Watcher,
     readers: Arc<Readers>,
@@ -51,24 +51,24 @@ impl SqliteStore {
     /// Unsupported when its schema is newer than this program, or not current with [`SchemaPolicy::Check`].
     pub async fn open(options: &OpenOptions) -> Result<Self> {
         let at = |error: Error| error.at("open").with("url", &options.url);
-        let settings = Arc::new(Settings::read(options).map_err(at)?);
+        let file = Arc::new(FileOptions::read(options).map_err(at)?);
         let policy = options.schema;
         let set_up = {
-            let settings = Arc::clone(&settings);
+            let file = Arc::clone(&file);
             move || match policy {
-                SchemaPolicy::Migrate => schema::migrate(&settings).map(drop),
-                SchemaPolicy::Check => schema::require_current(&settings),
+                SchemaPolicy::Migrate => schema::migrate(&file).map(drop),
+                SchemaPolicy::Check => schema::require_current(&file),
                 SchemaPolicy::LeaveAlone => Ok(()),
             }
         };
         blocking(set_up).await.map_err(at)?;
-        let bell = Bell::of(&settings.path);
+        let bell = Bell::of(&file.path);
         Ok(Self {
-            watcher: Watcher::new(Arc::clone(&settings), options.clock.clone(), &bell),
-            readers: Arc::new(Readers::new(Arc::clone(&settings))),
-            writer: Writer::start(Arc::clone(&settings), bell).map_err(at)?,
+            watcher: Watcher::new(Arc::clone(&file), options.clock.clone(), &bell),
+            readers: Arc::new(Readers::new(Arc::clone(&file))),
+            writer: Writer::start(Arc::clone(&file), bell).map_err(at)?,
             clock: options.clock.clone(),
-            settings,
+            file,
         })
     }
 
@@ -98,7 +98,7 @@ impl SqliteStore {
         let error = error.at(operation);
         match error.kind() {
             Corrupt | Denied | Internal | OutcomeUnknown | Unavailable | Unsupported => {
-                error.with("file", self.settings.path.display())
+                error.with("file", self.file.path.display())
             }
             _ => error,
         }
@@ -108,7 +108,7 @@ impl SqliteStore {
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteStore")
-            .field("settings", &self.settings)
+            .field("file", &self.file)
             .field("clock", &self.clock)
             .finish_non_exhaustive()
     }

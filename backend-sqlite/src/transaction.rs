@@ -116,9 +116,27 @@ impl<'a> Transaction<'a> {
     }
 }
 
+/// Text in this column.
+pub(crate) fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str, Fault> {
+    Ok(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?)
+}
+
+/// Text or nothing in this column.
+pub(crate) fn text_if_any<'r>(row: &'r Row<'_>, column: usize) -> Result<Option<&'r str>, Fault> {
+    Ok(row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from)?)
+}
+
 /// A worker's name in this column.
 pub(crate) fn worker_name(row: &Row<'_>, column: usize) -> Result<WorkerName, Fault> {
-    let name = row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?;
+    checked_name(text(row, column)?)
+}
+
+/// A worker's name or nothing in this column.
+pub(crate) fn worker_name_if_any(row: &Row<'_>, column: usize) -> Result<Option<WorkerName>, Fault> {
+    text_if_any(row, column)?.map(checked_name).transpose()
+}
+
+fn checked_name(name: &str) -> Result<WorkerName, Fault> {
     WorkerName::new(name).map_err(|_| corrupt("the file holds a worker's name that breaks the rules of names").into())
 }
 

@@ -3,18 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use convoke_core::leadership::{Seat, role_of};
-use convoke_core::workers::{MAX_REFRESHED, check_deletable, check_registration, is_silent};
+use convoke_core::workers::{MAX_REFRESHED, check_deletable, check_registration, is_gone, is_silent};
 use convoke_core::{
-    Cursor, Incarnation, Page, Paged, Refreshed, Registration, Result, Role, RoleCounts, Timeouts, Timestamp, Vacated,
-    Worker, WorkerChange, WorkerName, WorkerStatus, Workers, async_trait, error,
+    Cursor, Incarnation, Page, Paged, Refreshed, Registration, Result, Retention, Role, RoleCounts, Timeouts,
+    Timestamp, Trimmed, Vacated, Worker, WorkerChange, WorkerName, WorkerStatus, Workers, async_trait, error,
 };
 use rusqlite::Row;
 
 use crate::error::{Fault, corrupt};
+use crate::history::Histories;
 use crate::leadership::{lapsed_candidates, seat, vacate, write_seat};
 use crate::messages::{delete_messages, purge_expired};
 use crate::store::SqliteStore;
-use crate::transaction::{Transaction, number, stored, timestamp, timestamp_if_any, worker_name};
+use crate::topologies::{has_in_use, mark_gone, take_away, unmark_gone};
+use crate::transaction::{Transaction, number, stored, text, timestamp, timestamp_if_any, worker_name};
 
 #[async_trait]
 impl Workers for SqliteStore {
@@ -63,8 +65,10 @@ impl Workers for SqliteStore {
     async fn delete_worker(&self, name: &WorkerName) -> Result<()> {
         let name = name.clone();
         self.write("workers.delete", move |step| {
-            check_deletable(&name, entry(step, &name)?.map(|entry| entry.status))?;
+            let status = entry(step, &name)?.map(|entry| entry.status);
+            check_deletable(&name, status, has_in_use(step, &name)?)?;
             step.execute("DELETE FROM convoke_worker WHERE name = ?1", [name.as_str()])?;
+            unmark_gone(step, &name)?;
             delete_messages(step, &name)
         })
         .await
@@ -76,12 +80,29 @@ impl Workers for SqliteStore {
             .await
     }
 
+    async fn trim_worker_history(&self, retention: &Retention, page: &Page) -> Result<Trimmed> {
+        let operation = "workers.trim_history";
+        let after = page.after.as_ref().map(Cursor::worker).transpose();
+        let after = after
+            .map_err(|error| error.at(operation))?
+            .map_or(String::new(), String::from);
+        self.trim(operation, &HISTORIES, *retention, (after, page.limit)).await
+    }
+
     async fn refresh_statuses(&self, timeouts: &Timeouts) -> Result<Refreshed> {
         let timeouts = *timeouts;
         self.write("workers.refresh_statuses", move |step| refresh(step, &timeouts))
             .await
     }
 }
+
+const HISTORIES: Histories = Histories {
+    next_name: "SELECT worker FROM convoke_worker_history WHERE worker > ?1 ORDER BY worker LIMIT 1",
+    oldest: "SELECT number, at FROM convoke_worker_history WHERE worker = ?1 ORDER BY number",
+    newest: "SELECT number FROM convoke_worker_history WHERE worker = ?1 ORDER BY number DESC LIMIT 1",
+    trim: "DELETE FROM convoke_worker_history WHERE worker = ?1 AND number <= ?2",
+    floor: "worker_history",
+};
 
 /// What is kept of a worker.
 pub(crate) struct Entry {
@@ -135,7 +156,8 @@ pub(crate) fn hear_of(step: &Transaction<'_>, registration: &Registration) -> Re
 pub(crate) fn record(step: &Transaction<'_>, name: &WorkerName, standing: &Standing) -> Result<(), Fault> {
     step.execute(
         "INSERT INTO convoke_worker_history (worker, number, at, status, role, incarnation)
-         VALUES (?1, 1 + ifnull((SELECT max(number) FROM convoke_worker_history WHERE worker = ?1), 0), ?2, ?3, ?4, ?5)",
+         VALUES (?1, 1 + ifnull((SELECT max(number) FROM convoke_worker_history WHERE worker = ?1),
+                                (SELECT value FROM convoke_counter WHERE name = 'worker_history')), ?2, ?3, ?4, ?5)",
         (
             name.as_str(),
             step.now.as_micros(),
@@ -202,6 +224,7 @@ fn register(step: &Transaction<'_>, name: WorkerName) -> Result<Registration, Fa
         ),
     )?;
     vacate(step, &seat, &name)?;
+    unmark_gone(step, &name)?;
     let standing = Standing {
         status: WorkerStatus::Alive,
         role: Role::Normal,
@@ -246,6 +269,11 @@ fn set_status(
         seat = vacate(step, &seat, &name)?;
         candidacy = None;
         write_candidacy(step, &name, candidacy)?;
+    }
+    if is_gone(status) {
+        mark_gone(step, &name)?;
+    } else {
+        unmark_gone(step, &name)?;
     }
     let standing = Standing {
         status,
@@ -321,6 +349,7 @@ fn refresh(step: &Transaction<'_>, timeouts: &Timeouts) -> Result<Refreshed, Fau
             (name.as_str(), WorkerStatus::Dead.as_str()),
         )?;
         after = vacate(step, &after, name)?;
+        mark_gone(step, name)?;
         let standing = Standing {
             status: WorkerStatus::Dead,
             role: Role::Normal,
@@ -350,7 +379,10 @@ fn refresh(step: &Transaction<'_>, timeouts: &Timeouts) -> Result<Refreshed, Fau
         worker: holder.worker,
         term: before.term,
     });
-    Ok(Refreshed::new(died.into_iter().collect(), vacated, lapsed, more))
+    let (unassigned, more_topologies) = take_away(step, timeouts.waiting)?;
+    Ok(Refreshed::new(died.into_iter().collect(), vacated, lapsed)
+        .with_unassigned(unassigned)
+        .with_more(more || more_topologies))
 }
 
 /// For how many workers one call brings the index of pings up to date at most; the next call goes on.
@@ -420,8 +452,8 @@ fn read_entry(row: &Row<'_>, from: usize) -> Result<Entry, Fault> {
 }
 
 /// A status or a role in this column.
-fn word<T: std::str::FromStr>(row: &Row<'_>, column: usize) -> Result<T, Fault> {
-    let word = row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?;
-    word.parse()
+pub(crate) fn word<T: std::str::FromStr>(row: &Row<'_>, column: usize) -> Result<T, Fault> {
+    text(row, column)?
+        .parse()
         .map_err(|_| corrupt("the file holds a status or a role that this program does not know").into())
 }

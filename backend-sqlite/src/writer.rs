@@ -20,7 +20,7 @@ use tokio::sync::{Notify, oneshot};
 use crate::connection::{Access, Opened, Pause};
 use crate::error::{self, Failure, Fault, is_busy};
 use crate::hints::Bell;
-use crate::settings::Settings;
+use crate::options::FileOptions;
 use crate::transaction::Transaction;
 
 /// How many operations share a commit at most.
@@ -38,17 +38,17 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(settings: Arc<Settings>, bell: Arc<Bell>) -> Result<Self> {
+    pub(crate) fn start(file: Arc<FileOptions>, bell: Arc<Bell>) -> Result<Self> {
         let queue = Arc::new(Queue::default());
         // Made first: should a thread be missing, dropping it ends the other one.
         let writer = Self {
             queue: Arc::clone(&queue),
-            busy_timeout: settings.busy_timeout,
+            busy_timeout: file.busy_timeout,
         };
-        let (watched, timeout) = (Arc::clone(&queue), settings.timeout);
+        let (watched, timeout) = (Arc::clone(&queue), file.timeout);
         spawn("convoke-sqlite-watchdog", move || watched.watch(timeout))?;
         let thread = Thread {
-            settings,
+            file,
             queue,
             bell,
             opened: None,
@@ -264,7 +264,7 @@ where
 }
 
 struct Thread {
-    settings: Arc<Settings>,
+    file: Arc<FileOptions>,
     queue: Arc<Queue>,
     bell: Arc<Bell>,
     opened: Option<Opened>,
@@ -313,14 +313,14 @@ impl Thread {
         if self
             .opened
             .as_ref()
-            .is_some_and(|opened| !opened.is_current(&self.settings.path))
+            .is_some_and(|opened| !opened.is_current(&self.file.path))
         {
-            tracing::warn!(file = %self.settings.path.display(), "the file was deleted or replaced");
+            tracing::warn!(file = %self.file.path.display(), "the file was deleted or replaced");
             self.opened = None;
         }
         let opened = match &mut self.opened {
             Some(opened) => opened,
-            closed => closed.insert(Opened::new(&self.settings, Access::Write)?),
+            closed => closed.insert(Opened::new(&self.file, Access::Write)?),
         };
         match execute(&opened.connection, "BEGIN IMMEDIATE") {
             Ok(()) => Ok(Begun::Yes),

@@ -12,7 +12,11 @@ use crate::guard::{BoundArgs, GuardArgs};
 use crate::installation::{CheckArgs, EmptyArgs};
 use crate::lead::LeadArgs;
 use crate::leader::LeaderCommand;
+use crate::lock::LockCommand;
 use crate::message::MessageCommand;
+use crate::setting::SettingCommand;
+use crate::topology::TopologyCommand;
+use crate::trim::TrimArgs;
 use crate::worker::WorkerCommand;
 
 /// Coordination on the store you already run: lead, look and act.
@@ -63,6 +67,17 @@ pub(crate) enum Command {
     /// Send messages to workers, look at their queues, receive and settle
     #[command(subcommand)]
     Message(MessageCommand),
+    /// Look at units of work, and act on them
+    #[command(subcommand)]
+    Topology(TopologyCommand),
+    /// Take, prolong and give back named locks from scripts
+    #[command(subcommand)]
+    Lock(LockCommand),
+    /// An ordered map of keys to JSON values
+    #[command(subcommand)]
+    Setting(SettingCommand),
+    /// Drop what is too old or too much of the histories of workers and topologies
+    TrimHistory(TrimArgs),
     /// Any operation as data
     #[command(subcommand)]
     Operation(OperationCommand),
@@ -74,7 +89,7 @@ pub(crate) enum Command {
     Doctor,
     /// What the store is and promises
     Properties,
-    /// Delete all workers, leads, messages and their history; the schema and the counters stay
+    /// Delete all workers, leads, topologies, messages, settings and histories; schema, counters and held locks stay
     Clear(EmptyArgs),
     /// Remove the whole installation
     Reset(EmptyArgs),

@@ -10,9 +10,13 @@ mod guard;
 mod installation;
 mod lead;
 mod leader;
+mod lock;
 mod message;
 mod operation;
 mod output;
+mod setting;
+mod topology;
+mod trim;
 mod worker;
 
 use std::process::ExitCode;
@@ -71,6 +75,10 @@ async fn act(args: Args) -> Result<ExitCode> {
         Command::Worker(command) => worker::run(&*opener.open().await?, command, output).await?,
         Command::Leader(command) => leader::run(&*opener.open().await?, command, output).await?,
         Command::Message(command) => message::run(&*opener.open().await?, command, output).await?,
+        Command::Topology(command) => topology::run(&*opener.open().await?, command, output).await?,
+        Command::Lock(command) => lock::run(&*opener.open().await?, command, output).await?,
+        Command::Setting(command) => setting::run(&*opener.open().await?, command, output).await?,
+        Command::TrimHistory(args) => trim::run(&*opener.open().await?, &args, output).await?,
         Command::Operation(OperationCommand::Run { operation }) => operation::run(&opener, &operation).await?,
         Command::Migrate => installation::migrate(&opener, output).await?,
         Command::Check(args) => return installation::check(&opener, args, output).await,

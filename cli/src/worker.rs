@@ -43,11 +43,14 @@ pub(crate) enum WorkerCommand {
         #[command(flatten)]
         page: PageArgs,
     },
-    /// Mark what is over: silent workers, a lead that ran out, lapsed candidacies
+    /// Mark what is over: silent workers, a lead that ran out, lapsed candidacies, topologies of workers that are gone
     Refresh {
         /// After how long a silent worker is dead
         #[arg(long, value_name = "TIME", default_value = "30s", value_parser = crate::args::ttl)]
         silent_for: Ttl,
+        /// After how long a waiting topology is taken from its worker
+        #[arg(long, value_name = "TIME", default_value = "30s", value_parser = crate::args::ttl)]
+        waiting_for: Ttl,
     },
     /// How many workers are in each role
     Count,
@@ -108,10 +111,12 @@ pub(crate) async fn run(store: &dyn Store, command: WorkerCommand, output: Outpu
                 ]
             })
         }
-        WorkerCommand::Refresh { silent_for } => {
-            let refreshed = store
-                .refresh_statuses(&Timeouts::default().with_worker(silent_for))
-                .await?;
+        WorkerCommand::Refresh {
+            silent_for,
+            waiting_for,
+        } => {
+            let timeouts = Timeouts::default().with_worker(silent_for).with_waiting(waiting_for);
+            let refreshed = store.refresh_statuses(&timeouts).await?;
             output.answer(&refreshed, refreshed_text)
         }
         WorkerCommand::Count => {
@@ -164,6 +169,12 @@ fn refreshed_text(refreshed: &convoke::Refreshed) -> String {
             .lapsed
             .iter()
             .map(|name| format!("the candidacy of {name} lapsed")),
+    );
+    lines.extend(
+        refreshed
+            .unassigned
+            .iter()
+            .map(|id| format!("nobody has {id} any more")),
     );
     if refreshed.more {
         lines.push("there is more; run it again".to_owned());

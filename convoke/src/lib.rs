@@ -1,4 +1,5 @@
-//! Coordination behind one contract, on the store you already run: workers, one leader, and messages.
+//! Coordination behind one contract, on the store you already run: workers, one leader, units of work handed out,
+//! messages, locks and settings.
 //!
 //! ```
 //! # #[cfg(feature = "memory")]
@@ -57,8 +58,11 @@ pub use traced::Traced;
 /// What a program that uses a store needs in scope.
 pub mod prelude {
     pub use convoke_core::{
-        Candidacy, Claim, Clock, Command, Coordination, Cursor, Deferral, Delay, Error, ErrorKind, Hints, Installation,
-        Leadership, Lease, LeaseDeadline, Limit, ManualClock, Messages, NewMessage, OpenOptions, Page, Payload,
-        Registration, Renewal, Resignation, Store, Term, Ttl, WorkerName, WorkerStatus, Workers,
+        Affinity, Assignment, Candidacy, Claim, Clock, Command, Coordination, Cursor, Deferral, Delay, Error,
+        ErrorKind, Expected, Hints, Installation, Leadership, Lease, LeaseDeadline, Limit, LockAcquisition, LockName,
+        LockOwner, LockRenewal, Locks, ManualClock, Messages, NewMessage, NewTopology, OpenOptions, Page, Payload,
+        Placement, Placements, Registration, Renewal, Report, Reported, Resignation, SettingKey, SettingRange,
+        SettingWrite, SettingWrites, Settings, SettingsExt, SettingsWritten, Store, Term, Topologies, TopologiesExt,
+        TopologyId, Ttl, Weight, WorkerName, WorkerStatus, Workers,
     };
 }

@@ -256,6 +256,70 @@ pub fn not_unloaded(name: &crate::WorkerName, status: crate::WorkerStatus) -> Er
     .with("status", status)
 }
 
+/// [`ErrorKind::Conflict`] for deleting a worker whose topologies were not taken away yet.
+#[must_use]
+pub fn worker_in_use(name: &crate::WorkerName) -> Error {
+    Error::new(
+        ErrorKind::Conflict,
+        "topologies still wait for this worker or run on it; refresh the statuses first, which takes them away",
+    )
+    .with("worker", name)
+}
+
+/// [`ErrorKind::NotFound`] for a topology that is not registered.
+#[must_use]
+pub fn unknown_topology(id: &crate::TopologyId) -> Error {
+    Error::new(ErrorKind::NotFound, "no topology has this id; register it first").with("topology", id)
+}
+
+/// [`ErrorKind::Conflict`] for deleting a topology that somebody is to run.
+#[must_use]
+pub fn topology_in_use(topology: &crate::Topology) -> Error {
+    let error = Error::new(
+        ErrorKind::Conflict,
+        "a topology that is waiting or running can't be deleted; stop it first",
+    );
+    let error = error.with("topology", &topology.id).with("status", topology.status);
+    match &topology.worker {
+        Some(worker) => error.with("worker", worker),
+        None => error,
+    }
+}
+
+/// [`ErrorKind::Conflict`] for clearing the error of a topology that has none.
+#[must_use]
+pub fn not_in_error(id: &crate::TopologyId, status: crate::TopologyStatus) -> Error {
+    Error::new(
+        ErrorKind::Conflict,
+        "only a topology in error can have its error cleared",
+    )
+    .with("topology", id)
+    .with("status", status)
+}
+
+/// [`ErrorKind::Fenced`] for a token that does not hold its lock any more.
+#[must_use]
+pub fn stale_lock(name: &crate::LockName, token: crate::LockToken) -> Error {
+    Error::new(
+        ErrorKind::Fenced,
+        "this token does not hold the lock any more; stop acting under it",
+    )
+    .with("lock", name)
+    .with("token", token)
+}
+
+/// [`ErrorKind::Internal`] for a write that expects nothing and was refused nevertheless.
+#[must_use]
+pub fn unexpected_mismatch(key: &crate::SettingKey) -> Error {
+    Error::new(ErrorKind::Internal, "the store refused a write that expects nothing").with("key", key)
+}
+
+/// [`ErrorKind::Internal`] for a store that answers less than it was asked.
+#[must_use]
+pub fn missing_answer(operation: &'static str) -> Error {
+    Error::new(ErrorKind::Internal, "the store answered less than it was asked").at(operation)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -137,6 +137,26 @@ name! {
 }
 
 name! {
+    /// The id of a topology: UTF-8, 1 to 100 bytes.
+    TopologyId, "topology"
+}
+
+name! {
+    /// The name of a lock: UTF-8, 1 to 100 bytes.
+    LockName, "lock"
+}
+
+name! {
+    /// Who holds a lock: UTF-8, 1 to 100 bytes.
+    LockOwner, "lock owner"
+}
+
+name! {
+    /// The key of a setting: UTF-8, 1 to 100 bytes.
+    SettingKey, "setting"
+}
+
+name! {
     /// An installation that shares a server with others and never sees them: UTF-8, 1 to 100 bytes.
     Namespace, "namespace"
 }

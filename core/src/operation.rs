@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::{
-    Coordination, LeadershipAnswer, LeadershipOperation, MessagesAnswer, MessagesOperation, WorkersAnswer,
+    Coordination, LeadershipAnswer, LeadershipOperation, LocksAnswer, LocksOperation, MessagesAnswer,
+    MessagesOperation, SettingsAnswer, SettingsOperation, TopologiesAnswer, TopologiesOperation, WorkersAnswer,
     WorkersOperation,
 };
 
@@ -29,8 +30,14 @@ pub enum Operation {
     Workers(WorkersOperation),
     /// An operation of [`Leadership`](crate::Leadership).
     Leadership(LeadershipOperation),
+    /// An operation of [`Topologies`](crate::Topologies).
+    Topologies(TopologiesOperation),
     /// An operation of [`Messages`](crate::Messages).
     Messages(MessagesOperation),
+    /// An operation of [`Locks`](crate::Locks).
+    Locks(LocksOperation),
+    /// An operation of [`Settings`](crate::Settings).
+    Settings(SettingsOperation),
 }
 
 impl Operation {
@@ -40,7 +47,10 @@ impl Operation {
         match self {
             Self::Workers(operation) => ("workers", operation.name()),
             Self::Leadership(operation) => ("leadership", operation.name()),
+            Self::Topologies(operation) => ("topologies", operation.name()),
             Self::Messages(operation) => ("messages", operation.name()),
+            Self::Locks(operation) => ("locks", operation.name()),
+            Self::Settings(operation) => ("settings", operation.name()),
         }
     }
 
@@ -50,7 +60,10 @@ impl Operation {
         match self {
             Self::Workers(operation) => operation.is_read(),
             Self::Leadership(operation) => operation.is_read(),
+            Self::Topologies(operation) => operation.is_read(),
             Self::Messages(operation) => operation.is_read(),
+            Self::Locks(operation) => operation.is_read(),
+            Self::Settings(operation) => operation.is_read(),
         }
     }
 
@@ -62,7 +75,10 @@ impl Operation {
         match self {
             Self::Workers(operation) => operation.run(store).await.map(Answer::Workers),
             Self::Leadership(operation) => operation.run(store).await.map(Answer::Leadership),
+            Self::Topologies(operation) => operation.run(store).await.map(Answer::Topologies),
             Self::Messages(operation) => operation.run(store).await.map(Answer::Messages),
+            Self::Locks(operation) => operation.run(store).await.map(Answer::Locks),
+            Self::Settings(operation) => operation.run(store).await.map(Answer::Settings),
         }
     }
 }
@@ -76,8 +92,14 @@ pub enum Answer {
     Workers(WorkersAnswer),
     /// An answer of [`Leadership`](crate::Leadership).
     Leadership(LeadershipAnswer),
+    /// An answer of [`Topologies`](crate::Topologies).
+    Topologies(TopologiesAnswer),
     /// An answer of [`Messages`](crate::Messages).
     Messages(MessagesAnswer),
+    /// An answer of [`Locks`](crate::Locks).
+    Locks(LocksAnswer),
+    /// An answer of [`Settings`](crate::Settings).
+    Settings(SettingsAnswer),
 }
 
 /// Something that takes operations as data and answers them: a store, or a layer in front of one.

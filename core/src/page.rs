@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{self, Error, Result};
-use crate::names::WorkerName;
+use crate::names::{LockName, SettingKey, TopologyId, WorkerName};
 
 /// How many things at most: 1 to 1,000.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -66,6 +66,24 @@ impl Cursor {
         Self(name.as_str().to_owned())
     }
 
+    /// The cursor behind a topology. For backends.
+    #[must_use]
+    pub fn behind_topology(id: &TopologyId) -> Self {
+        Self(id.as_str().to_owned())
+    }
+
+    /// The cursor behind a lock. For backends.
+    #[must_use]
+    pub fn behind_lock(name: &LockName) -> Self {
+        Self(name.as_str().to_owned())
+    }
+
+    /// The cursor behind a setting. For backends.
+    #[must_use]
+    pub fn behind_setting(key: &SettingKey) -> Self {
+        Self(key.as_str().to_owned())
+    }
+
     /// The cursor behind this number. For backends.
     #[must_use]
     pub fn behind_number(number: u64) -> Self {
@@ -78,6 +96,30 @@ impl Cursor {
     /// InvalidArgument when it belongs to another list.
     pub fn worker(&self) -> Result<WorkerName> {
         WorkerName::new(&self.0).map_err(|_| self.foreign())
+    }
+
+    /// The topology it stands behind. For backends.
+    ///
+    /// # Errors
+    /// InvalidArgument when it belongs to another list.
+    pub fn topology(&self) -> Result<TopologyId> {
+        TopologyId::new(&self.0).map_err(|_| self.foreign())
+    }
+
+    /// The lock it stands behind. For backends.
+    ///
+    /// # Errors
+    /// InvalidArgument when it belongs to another list.
+    pub fn lock(&self) -> Result<LockName> {
+        LockName::new(&self.0).map_err(|_| self.foreign())
+    }
+
+    /// The setting it stands behind. For backends.
+    ///
+    /// # Errors
+    /// InvalidArgument when it belongs to another list.
+    pub fn setting(&self) -> Result<SettingKey> {
+        SettingKey::new(&self.0).map_err(|_| self.foreign())
     }
 
     /// The number it stands behind. For backends.

@@ -9,17 +9,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::leadership::Leadership;
+use crate::locks::Locks;
 use crate::messages::Messages;
 use crate::names::{Namespace, WorkerName};
 use crate::operation::Executed;
+use crate::settings::Settings;
 use crate::time::{Clock, Timestamp};
+use crate::topologies::Topologies;
 use crate::url::StoreUrl;
 use crate::workers::Workers;
 
-/// Workers, one leader, and messages.
-pub trait Coordination: Workers + Leadership + Messages {}
+/// Workers, one leader, topologies, messages, locks and settings.
+pub trait Coordination: Workers + Leadership + Topologies + Messages + Locks + Settings {}
 
-impl<S: Workers + Leadership + Messages + ?Sized> Coordination for S {}
+impl<S: Workers + Leadership + Topologies + Messages + Locks + Settings + ?Sized> Coordination for S {}
 
 /// A store that is open: its operations, its hints and its installation.
 pub trait Store: Coordination + Hints + Installation + fmt::Debug {}
@@ -59,9 +62,9 @@ pub trait Installation: Send + Sync {
     /// As for [`Installation::check`].
     async fn migrate(&self) -> Result<Vec<String>>;
 
-    /// Deletes all workers, leads, messages and their history; the schema stays, and so do the counters of terms,
-    /// incarnations and messages, so that no fencing token is given out twice. A live lease is vacated: nobody else is
-    /// elected before its end.
+    /// Deletes all workers, leads, topologies, messages, settings and histories; the schema stays, and so do the counters
+    /// of terms, incarnations, messages, locks and revisions, so that no fencing token is given out twice. A live lease is
+    /// vacated: nobody else is elected before its end. Locks that are held stay until they run out or are released.
     async fn clear(&self, confirmed: Confirmed) -> Result<()>;
 
     /// Removes the whole installation, schema and counters included. Open it again to set it up anew.

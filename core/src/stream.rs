@@ -6,9 +6,12 @@ use futures_util::Stream;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use crate::error::Result;
+use crate::locks::{Lock, Locks};
 use crate::messages::{Messages, QueuedMessage};
-use crate::names::WorkerName;
+use crate::names::{TopologyId, WorkerName};
 use crate::page::{Page, Paged};
+use crate::settings::{Setting, SettingRange, Settings};
+use crate::topologies::{Topologies, Topology, TopologyChange};
 use crate::workers::{Worker, WorkerChange, Workers};
 
 /// All workers, ordered by name, read `page` by page. Each page is a moment of its own.
@@ -35,6 +38,45 @@ pub fn queue<'a, S: Messages + ?Sized>(
         page,
         move |page| async move { store.peek_messages(worker, &page).await },
     )
+}
+
+/// All topologies, ordered by id.
+pub fn topologies<S: Topologies + ?Sized>(store: &S, page: Page) -> impl Stream<Item = Result<Topology>> + '_ {
+    paged(page, move |page| async move { store.list_topologies(&page).await })
+}
+
+/// All topologies that a worker has, ordered by id.
+pub fn assigned_topologies<'a, S: Topologies + ?Sized>(
+    store: &'a S,
+    worker: &'a WorkerName,
+    page: Page,
+) -> impl Stream<Item = Result<Topology>> + 'a {
+    paged(page, move |page| async move {
+        store.list_assigned_topologies(worker, &page).await
+    })
+}
+
+/// The whole history of a topology, newest first.
+pub fn topology_history<'a, S: Topologies + ?Sized>(
+    store: &'a S,
+    id: &'a TopologyId,
+    page: Page,
+) -> impl Stream<Item = Result<TopologyChange>> + 'a {
+    paged(page, move |page| async move { store.topology_history(id, &page).await })
+}
+
+/// All locks that are held, ordered by name.
+pub fn locks<S: Locks + ?Sized>(store: &S, page: Page) -> impl Stream<Item = Result<Lock>> + '_ {
+    paged(page, move |page| async move { store.list_locks(&page).await })
+}
+
+/// All settings of a range, ordered by key.
+pub fn settings<'a, S: Settings + ?Sized>(
+    store: &'a S,
+    range: &'a SettingRange,
+    page: Page,
+) -> impl Stream<Item = Result<Setting>> + 'a {
+    paged(page, move |page| async move { store.list_settings(range, &page).await })
 }
 
 fn paged<T, F>(first: Page, read: impl Fn(Page) -> F) -> impl Stream<Item = Result<T>>

@@ -8,8 +8,9 @@ use convoke_macros::operations;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{self, Result};
+use crate::history::{Retention, Trimmed};
 use crate::leadership::Term;
-use crate::names::WorkerName;
+use crate::names::{TopologyId, WorkerName};
 use crate::page::{Page, Paged};
 use crate::time::{Timestamp, Ttl};
 
@@ -91,25 +92,32 @@ pub trait Workers: Send + Sync {
     /// Forgets a worker and the messages that wait for it. Its history stays.
     ///
     /// # Errors
-    /// NotFound for an unknown worker, Conflict for one that is not unloaded.
+    /// NotFound for an unknown worker, Conflict for one that is not unloaded or that topologies still wait for or run on
+    /// ([`Workers::refresh_statuses`] takes them away).
     async fn delete_worker(&self, name: &WorkerName) -> Result<()>;
 
     /// What changed with a worker, newest first: its registrations, its statuses, its roles. Empty for a name never seen.
     #[read]
     async fn worker_history(&self, name: &WorkerName, page: &Page) -> Result<Paged<WorkerChange>>;
 
+    /// Drops what is too old or too much of the histories of workers: those of a page of names that have a history,
+    /// ordered byte by byte. See [`Retention`].
+    async fn trim_worker_history(&self, retention: &Retention, page: &Page) -> Result<Trimmed>;
+
     /// Marks what is over, in this order: workers not heard of become dead, which ends their candidacy and vacates
-    /// their lead; a lead whose lease ran out is vacated; candidacies whose time is over lapse.
+    /// their lead; a lead whose lease ran out is vacated; candidacies whose time is over lapse; topologies that waited
+    /// too long, or that wait for or run on a worker that is dead or unloaded, become unassigned.
     ///
     /// Idempotent; safe to be called by all at once. One call buries at most [`MAX_REFRESHED`] workers, the longest
-    /// silent first, and says when there are more.
+    /// silent first, and takes away at most as many topologies, first those that wait longest, then those of workers that
+    /// are gone, by the names of worker and topology. It says when there are more.
     ///
     /// # Atomicity
     /// One step.
     async fn refresh_statuses(&self, timeouts: &Timeouts) -> Result<Refreshed>;
 }
 
-/// How many workers one [`Workers::refresh_statuses`] declares dead at most.
+/// How many workers one [`Workers::refresh_statuses`] declares dead at most, and how many topologies it takes away.
 pub const MAX_REFRESHED: usize = 1_000;
 
 /// Counts how often names were registered in a store; a greater one makes a smaller one of the same name stale.
@@ -289,13 +297,21 @@ pub struct RoleCounts {
 pub struct Timeouts {
     /// An alive or closing worker that was silent for this long is dead. Default: 30 s.
     pub worker: Ttl,
+    /// A topology that waited for this long is taken from its worker. Default: 30 s.
+    pub waiting: Ttl,
 }
 
 impl Timeouts {
     /// The defaults, with this time-out for workers.
     #[must_use]
     pub const fn with_worker(self, worker: Ttl) -> Self {
-        Self { worker }
+        Self { worker, ..self }
+    }
+
+    /// The same with this time-out for waiting topologies.
+    #[must_use]
+    pub const fn with_waiting(self, waiting: Ttl) -> Self {
+        Self { waiting, ..self }
     }
 }
 
@@ -303,6 +319,7 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             worker: Ttl::from_secs(30),
+            waiting: Ttl::from_secs(30),
         }
     }
 }
@@ -317,22 +334,38 @@ pub struct Refreshed {
     pub vacated: Option<Vacated>,
     /// Workers whose candidacy lapsed, those that died aside, ordered by name.
     pub lapsed: Vec<WorkerName>,
-    /// Whether more workers wait to be declared dead: call again.
+    /// Topologies that nobody has any more, ordered by id.
+    pub unassigned: Vec<TopologyId>,
+    /// Whether more workers wait to be declared dead, or topologies to be taken away: call again.
     pub more: bool,
 }
 
 impl Refreshed {
     /// What changed, from its parts. For backends.
     #[must_use]
-    pub fn new(mut died: Vec<WorkerName>, vacated: Option<Vacated>, mut lapsed: Vec<WorkerName>, more: bool) -> Self {
+    pub fn new(mut died: Vec<WorkerName>, vacated: Option<Vacated>, mut lapsed: Vec<WorkerName>) -> Self {
         died.sort();
         lapsed.sort();
         Self {
             died,
             vacated,
             lapsed,
-            more,
+            ..Self::default()
         }
+    }
+
+    /// The same with these topologies taken away. For backends.
+    #[must_use]
+    pub fn with_unassigned(mut self, mut unassigned: Vec<TopologyId>) -> Self {
+        unassigned.sort();
+        self.unassigned = unassigned;
+        self
+    }
+
+    /// The same, with more to do or not. For backends.
+    #[must_use]
+    pub fn with_more(self, more: bool) -> Self {
+        Self { more, ..self }
     }
 
     /// Whether nothing changed.
@@ -369,13 +402,20 @@ pub fn is_silent(status: WorkerStatus, last_ping: Timestamp, timeout: Ttl, now: 
     matches!(status, WorkerStatus::Alive | WorkerStatus::Closing) && last_ping.plus(Duration::from(timeout)) <= now
 }
 
+/// Whether topologies are taken away from a worker of this status.
+#[must_use]
+pub const fn is_gone(status: WorkerStatus) -> bool {
+    matches!(status, WorkerStatus::Dead | WorkerStatus::Unloaded)
+}
+
 /// The rule of deletion.
 ///
 /// # Errors
-/// NotFound when there is no such worker, Conflict when it is not unloaded.
-pub fn check_deletable(name: &WorkerName, status: Option<WorkerStatus>) -> Result<()> {
+/// NotFound when there is no such worker, Conflict when it is not unloaded or topologies wait for it or run on it.
+pub fn check_deletable(name: &WorkerName, status: Option<WorkerStatus>, is_in_use: bool) -> Result<()> {
     match status {
         None => Err(error::unknown_worker(name)),
+        Some(WorkerStatus::Unloaded) if is_in_use => Err(error::worker_in_use(name)),
         Some(WorkerStatus::Unloaded) => Ok(()),
         Some(status) => Err(error::not_unloaded(name, status)),
     }

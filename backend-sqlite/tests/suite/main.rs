@@ -14,3 +14,5 @@ mod place;
 mod processes;
 mod silence;
 mod small_disk;
+mod topologies;
+mod upgrading;

@@ -6,7 +6,7 @@ use convoke_core::{Confirmed, Durability, ErrorKind, SchemaPolicy};
 
 use crate::place::{Place, message, name, open, register};
 
-const ALL: [&str; 2] = ["0001_coordination", "0002_arrivals"];
+const ALL: [&str; 3] = ["0001_coordination", "0002_arrivals", "0003_topologies"];
 
 #[tokio::test]
 async fn opening_sets_a_fresh_file_up_and_a_second_time_changes_nothing() {

@@ -4,10 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use convoke_core::{ErrorKind, OpenOptions, Page};
+use convoke_core::{
+    Assignment, ErrorKind, LockName, LockOwner, OpenOptions, Page, Payload, SettingKey, SettingsExt, Term,
+    TopologiesExt, Ttl,
+};
 
 use crate::child::{self, Other};
 use crate::place::{Place, message, name, open, register};
+use crate::topologies::{enabled, id, lead};
 
 const PROCESSES: usize = 8;
 
@@ -250,4 +254,104 @@ fn a_message_of_another_process_wakes_its_receiver() {
             assert!(begun.elapsed() < Duration::from_secs(20));
         }
     });
+}
+
+#[test]
+fn processes_that_assign_at_once_give_each_topology_to_one_worker_only() {
+    const TOPOLOGIES: usize = 100;
+    if let Some(part) = child::part() {
+        let [url, term, worker] = part.split(' ').collect::<Vec<_>>()[..] else {
+            panic!("{part}")
+        };
+        let term = Term::from_number(term.parse().unwrap());
+        return block_on(async {
+            let store = open(&OpenOptions::new(url).unwrap()).await.unwrap();
+            for number in 0..TOPOLOGIES {
+                let answer = store
+                    .assign_topology(term, &id(&number.to_string()), &name(worker))
+                    .await;
+                if answer.unwrap() == Assignment::Assigned {
+                    child::say(number);
+                }
+            }
+        });
+    }
+    let place = Place::new();
+    let workers = ["a", "b", "c", "d"];
+    let term = block_on(async {
+        let store = place.open().await;
+        for number in 0..TOPOLOGIES {
+            enabled(&*store, &number.to_string(), Payload::empty()).await;
+        }
+        for worker in workers {
+            register(&store, worker).await;
+        }
+        lead(&*store, &register(&store, "a").await).await
+    });
+    let test = "processes::processes_that_assign_at_once_give_each_topology_to_one_worker_only";
+    let others = workers.map(|worker| (worker, Other::start(test, &format!("{} {term} {worker}", place.url()))));
+    let mut all = Vec::new();
+    for (worker, mut other) in others {
+        let mut got: Vec<_> = std::iter::from_fn(|| other.said()).collect();
+        got.sort();
+        let listed = block_on(async {
+            let store = place.open().await;
+            let page = Page::first(1_000).unwrap();
+            store
+                .list_assigned_topologies(&name(worker), &page)
+                .await
+                .unwrap()
+                .items
+        });
+        let listed: Vec<_> = listed.iter().map(|topology| topology.id.to_string()).collect();
+        assert_eq!(listed, got, "{worker} has what was given to it");
+        all.append(&mut got);
+    }
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), TOPOLOGIES);
+}
+
+/// Each adds one to a number by reading and writing it, which only goes well under a lock.
+#[test]
+fn a_lock_keeps_processes_apart() {
+    const EACH: usize = 25;
+    let (counted, key) = (LockName::new("counted").unwrap(), SettingKey::new("count").unwrap());
+    if let Some(url) = child::part() {
+        return block_on(async {
+            let store = open(&OpenOptions::new(&url).unwrap()).await.unwrap();
+            let owner = LockOwner::new(std::process::id().to_string()).unwrap();
+            for _ in 0..EACH {
+                let lock = loop {
+                    let answer = store.acquire_lock(&counted, &owner, Ttl::from_secs(60)).await.unwrap();
+                    if let Some(lock) = answer.acquired() {
+                        break lock;
+                    }
+                };
+                let before = store.get_setting(&key).await.unwrap();
+                let before: usize = before.map_or(0, |setting| setting.value.decode().unwrap());
+                store
+                    .put_setting(&key, &Payload::of(&(before + 1)).unwrap())
+                    .await
+                    .unwrap();
+                child::say(lock.token);
+                store.release_lock(&lock).await.unwrap();
+            }
+        });
+    }
+    let place = Place::new();
+    let store = block_on(place.open());
+    let test = "processes::a_lock_keeps_processes_apart";
+    let mut others: Vec<_> = (0..4).map(|_| Other::start(test, &place.url())).collect();
+    let mut tokens = BTreeSet::new();
+    for other in &mut others {
+        let said: Vec<u64> = std::iter::from_fn(|| other.said())
+            .map(|token| token.parse().unwrap())
+            .collect();
+        assert!(said.is_sorted(), "the tokens that one process gets only grow");
+        tokens.extend(said);
+    }
+    assert_eq!(tokens, (1..=4 * EACH as u64).collect());
+    let count = block_on(store.get_setting(&key)).unwrap().unwrap();
+    assert_eq!(count.value.decode::<usize>().unwrap(), 4 * EACH);
 }

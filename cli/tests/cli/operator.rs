@@ -189,3 +189,129 @@ fn completions_are_printed_for_the_shells() {
         );
     }
 }
+
+#[test]
+fn a_topology_is_registered_assigned_reported_and_stopped() {
+    let world = World::on_sqlite();
+    let config = world.written("config.json", r#"{"command": ["sleep", "1"]}"#);
+    assert_eq!(
+        world.says(&[
+            "topology",
+            "register",
+            "t",
+            &config,
+            "--weight",
+            "2.5",
+            "--affinity",
+            "a, b"
+        ]),
+        "t is registered; enable it to have it run"
+    );
+    world.says(&["worker", "register", "a"]);
+    let elected = world.json(&["leader", "campaign", "a", "--incarnation", "1"]);
+    assert_eq!(elected["elected"]["term"], 1);
+    let assign = ["topology", "assign", "t", "a", "--term", "1"];
+    assert_eq!(world.says(&assign), "not assigned: the topology is disabled");
+    world.says(&["topology", "enable", "t"]);
+    assert_eq!(world.says(&assign), "a has t, and was told to start it");
+    assert_eq!(world.fails(&["topology", "assign", "t", "a", "--term", "7"]).0, 5);
+    assert_eq!(world.says(&["topology", "report", "t", "a", "running"]), "accepted");
+    let details = world.json(&["topology", "get", "t"]);
+    assert_eq!(details["topology"]["status"], "running");
+    assert_eq!(details["topology"]["affinity"], json!(["a, b"]));
+    assert_eq!(details["config"], json!({ "command": ["sleep", "1"] }));
+    assert_eq!(world.fails(&["topology", "delete", "t"]).0, 4);
+    assert_eq!(world.says(&["topology", "stop", "t"]), "a was told to stop it");
+    let told = world.json(&["message", "take", "a", "--max", "9"]);
+    let commands: Vec<_> = told
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["command"].as_str().unwrap())
+        .collect();
+    assert_eq!(commands, ["start_topology", "stop_topology"]);
+    world.says(&["topology", "report", "t", "a", "released"]);
+    assert_eq!(world.says(&["topology", "stop", "t"]), "nobody has it; nobody was told");
+    let history = world.json(&["topology", "history", "t", "--limit", "2"]);
+    assert_eq!(history["items"][0]["status"], "unassigned");
+    world.says(&["topology", "delete", "t"]);
+    assert_eq!(world.fails(&["topology", "get", "t"]).0, 3);
+}
+
+#[test]
+fn a_topology_in_error_is_set_right_by_an_operator() {
+    let world = World::on_sqlite();
+    let config = world.written("config.json", "{}");
+    world.says(&["topology", "register", "t", &config, "--enable"]);
+    assert_eq!(
+        world.says(&["topology", "set-error", "t", "it's broken?"]),
+        "nobody has it; nobody was told"
+    );
+    let listed = world.says(&["topology", "list"]);
+    assert!(listed.contains("it's broken?") && listed.contains("error"), "{listed}");
+    assert_eq!(
+        world.says(&["topology", "clear-error", "t"]),
+        "nobody has it; nobody was told"
+    );
+    assert_eq!(world.fails(&["topology", "clear-error", "t"]).0, 4);
+    let bad = world.written("bad.json", "{");
+    assert_eq!(world.fails(&["topology", "register", "u", &bad]).0, 2);
+}
+
+#[test]
+fn a_lock_is_taken_by_one_and_given_back() {
+    let world = World::on_sqlite();
+    assert!(
+        world
+            .says(&["lock", "acquire", "l", "a"])
+            .starts_with("acquired, token 1, until ")
+    );
+    assert_eq!(world.fails(&["lock", "acquire", "l", "b"]).0, 4);
+    assert_eq!(world.says(&["lock", "check", "l", "1"]), "token 1 holds l");
+    world.says(&["lock", "renew", "l", "a", "--token", "1", "--ttl", "1m"]);
+    assert_eq!(world.json(&["lock", "list"])["items"][0]["owner"], "a");
+    assert_eq!(world.says(&["lock", "release", "l", "a", "--token", "1"]), "released");
+    assert_eq!(world.fails(&["lock", "release", "l", "a", "--token", "1"]).0, 5);
+    assert_eq!(world.fails(&["lock", "check", "l", "1"]).0, 5);
+    assert_eq!(world.says(&["lock", "get", "l"]), "nobody has it");
+}
+
+#[test]
+fn a_setting_is_put_only_when_it_is_as_expected() {
+    let world = World::on_sqlite();
+    assert_eq!(
+        world.says(&["setting", "put", "limits/rows", "100", "--absent"]),
+        "written, revision 1"
+    );
+    assert_eq!(world.fails(&["setting", "put", "limits/rows", "200", "--absent"]).0, 4);
+    assert_eq!(
+        world.says(&["setting", "put", "limits/rows", "200", "--revision", "1"]),
+        "written, revision 2"
+    );
+    world.says(&["setting", "put", "other", "1"]);
+    let listed = world.json(&["setting", "list", "limits/"]);
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1);
+    assert_eq!(listed["items"][0]["value"], 200);
+    assert_eq!(world.says(&["setting", "delete", "other"]), "deleted");
+    assert_eq!(world.says(&["setting", "delete", "other"]), "it was not there");
+    assert_eq!(world.says(&["setting", "get", "other"]), "it is not there");
+}
+
+#[test]
+fn histories_are_trimmed_to_what_is_kept() {
+    let world = World::on_sqlite();
+    for _ in 0..4 {
+        world.says(&["worker", "register", "a"]);
+    }
+    assert_eq!(
+        world.says(&["trim-history", "--keep", "1"]),
+        "dropped 3 rows of workers and 0 rows of topologies"
+    );
+    assert_eq!(
+        world.json(&["worker", "history", "a"])["items"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+}

@@ -105,6 +105,13 @@ impl World {
     }
 
     /// Starts `convoke lead` as `name`. With `@stamp` as its command it writes time stamps.
+    /// A file with this text, by its path.
+    pub(crate) fn written(&self, name: &str, text: &str) -> String {
+        let path = self.file(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
     pub(crate) fn lead(&self, name: &str, ttl: Duration, command: &[&str]) -> Lead {
         self.lead_with(name, ttl, &[], command)
     }

@@ -1,0 +1,259 @@
+//! `convoke topology`: look at units of work, and act on them.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::Subcommand;
+use convoke::{
+    Affinity, ErrorText, Incarnation, NewTopology, Payload, Registration, Report, Reported, Store, Term, TopologiesExt,
+    Topology, TopologyId, TopologyRegistered, Weight, WorkerName,
+};
+
+use crate::args::PageArgs;
+use crate::output::{Output, table};
+use crate::worker::done;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TopologyCommand {
+    /// All topologies, ordered by id
+    List {
+        /// Only those that this worker has
+        #[arg(long)]
+        worker: Option<WorkerName>,
+        #[command(flatten)]
+        page: PageArgs,
+    },
+    /// One topology with its config
+    Get { id: TopologyId },
+    /// Register a topology, or replace its config, weight and affinity. A new one is disabled
+    Register {
+        id: TopologyId,
+        /// The config: a file of JSON, or - for standard input
+        #[arg(value_name = "FILE")]
+        config: PathBuf,
+        /// How much it loads its worker
+        #[arg(long, default_value_t = 1.0)]
+        weight: f64,
+        /// A worker on which it runs best; can be given several times
+        #[arg(long, value_name = "WORKER")]
+        affinity: Vec<WorkerName>,
+        /// Enable it at once
+        #[arg(long)]
+        enable: bool,
+    },
+    /// Let it be assigned and started
+    Enable { id: TopologyId },
+    /// Keep it from being assigned and started; what runs goes on
+    Disable { id: TopologyId },
+    /// Disable it, and tell its worker to end it
+    Stop { id: TopologyId },
+    /// Disable it, and tell its worker to end it at once
+    Kill { id: TopologyId },
+    /// Put it in error, and tell its worker to end it
+    SetError { id: TopologyId, error: String },
+    /// Take it out of error: back to its worker if that one lives
+    ClearError { id: TopologyId },
+    /// Forget it; it must not be waiting or running
+    Delete { id: TopologyId },
+    /// What changed with it, newest first
+    History {
+        id: TopologyId,
+        #[command(flatten)]
+        page: PageArgs,
+    },
+    /// Give it to a worker, as the leader
+    Assign {
+        id: TopologyId,
+        worker: WorkerName,
+        /// The term in which you lead
+        #[arg(long)]
+        term: u64,
+    },
+    /// Say how it does, as the worker that has it
+    Report {
+        id: TopologyId,
+        worker: WorkerName,
+        /// running, released, or failed
+        #[arg(value_parser = ["running", "released", "failed"])]
+        status: String,
+        /// Why it failed
+        #[arg(long, required_if_eq("status", "failed"))]
+        error: Option<String>,
+        /// Which registration speaks; the latest when not given
+        #[arg(long)]
+        incarnation: Option<u64>,
+    },
+}
+
+pub(crate) async fn run(store: &dyn Store, command: TopologyCommand, output: Output) -> Result<()> {
+    match command {
+        TopologyCommand::List { worker, page } => {
+            let page = page.page()?;
+            let topologies = match worker {
+                None => store.list_topologies(&page).await?,
+                Some(worker) => store.list_assigned_topologies(&worker, &page).await?,
+            };
+            output.page(&topologies, HEADER, row)
+        }
+        TopologyCommand::Get { id } => {
+            let details = store.get_topology(&id).await?;
+            output.answer(&details, |it| {
+                format!("{}\n{}", table(HEADER, [row(&it.topology)]), it.config)
+            })
+        }
+        TopologyCommand::Register {
+            id,
+            config,
+            weight,
+            affinity,
+            enable,
+        } => {
+            let topology = NewTopology::new(id, read(&config)?)
+                .with_weight(Weight::new(weight)?)
+                .with_affinity(Affinity::new(affinity)?);
+            register(store, &topology, enable, output).await
+        }
+        TopologyCommand::History { id, page } => history(store, &id, page, output).await,
+        TopologyCommand::Assign { id, worker, term } => {
+            let assignment = store.assign_topology(Term::from_number(term), &id, &worker).await?;
+            output.answer(&assignment, |it| match it {
+                convoke::Assignment::Assigned => format!("{worker} has {id}, and was told to start it"),
+                refused => format!("not assigned: {refused}"),
+            })
+        }
+        TopologyCommand::Report {
+            id,
+            worker,
+            status,
+            error,
+            incarnation,
+        } => {
+            let registration = registration(store, worker, incarnation).await?;
+            let report = match status.as_str() {
+                "running" => Report::Running,
+                "released" => Report::Released,
+                _ => Report::Failed(ErrorText::new(error.unwrap_or_default())),
+            };
+            let reported = store.report_topology(&registration, &id, &report).await?;
+            output.answer(&reported, |it| match it {
+                Reported::Accepted => "accepted".to_owned(),
+                Reported::Disabled => format!("refused: {id} is disabled"),
+                Reported::NotHeld(Some(holder)) => format!("refused: {holder} has {id}"),
+                Reported::NotHeld(None) => format!("refused: nobody has {id}"),
+            })
+        }
+        command => act(store, command, output).await,
+    }
+}
+
+/// What an operator does to a topology.
+async fn act(store: &dyn Store, command: TopologyCommand, output: Output) -> Result<()> {
+    match command {
+        TopologyCommand::Enable { id } => {
+            store.enable_topology(&id).await?;
+            done(output, &format!("{id} is enabled"))
+        }
+        TopologyCommand::Disable { id } => {
+            store.disable_topology(&id).await?;
+            done(output, &format!("{id} is disabled"))
+        }
+        TopologyCommand::Stop { id } => told(store.stop_topology(&id).await?, "to stop it", output),
+        TopologyCommand::Kill { id } => told(store.kill_topology(&id).await?, "to kill it", output),
+        TopologyCommand::SetError { id, error } => {
+            let error = ErrorText::new(error);
+            told(store.set_topology_error(&id, &error).await?, "to stop it", output)
+        }
+        TopologyCommand::ClearError { id } => told(store.clear_topology_error(&id).await?, "to start it", output),
+        TopologyCommand::Delete { id } => {
+            store.delete_topology(&id).await?;
+            done(output, &format!("{id} is deleted"))
+        }
+        // The others are told apart in `run`.
+        _ => Ok(()),
+    }
+}
+
+async fn register(store: &dyn Store, topology: &NewTopology, enable: bool, output: Output) -> Result<()> {
+    let registered = store.register_topology(topology).await?;
+    if enable {
+        store.enable_topology(&topology.id).await?;
+    }
+    output.answer(&registered, |it| {
+        let id = &topology.id;
+        match (it, enable) {
+            (TopologyRegistered::Created, false) => format!("{id} is registered; enable it to have it run"),
+            (TopologyRegistered::Created, true) => format!("{id} is registered and enabled"),
+            (TopologyRegistered::Replaced, _) => format!("{id} has a new config"),
+        }
+    })
+}
+
+async fn history(store: &dyn Store, id: &TopologyId, page: PageArgs, output: Output) -> Result<()> {
+    let changes = store.topology_history(id, &page.page()?).await?;
+    let header = ["at", "status", "enabled", "worker", "weight", "pid", "error"];
+    output.page(&changes, header, |it| {
+        [
+            it.at.to_string(),
+            it.status.to_string(),
+            it.enabled.to_string(),
+            text(it.worker.as_ref()),
+            it.weight.to_string(),
+            text(it.pid.as_ref()),
+            text(it.error.as_ref()),
+        ]
+    })
+}
+
+fn told(worker: Option<WorkerName>, what: &str, output: Output) -> Result<()> {
+    output.answer(&worker, |worker| match worker {
+        Some(worker) => format!("{worker} was told {what}"),
+        None => "nobody has it; nobody was told".to_owned(),
+    })
+}
+
+async fn registration(store: &dyn Store, worker: WorkerName, incarnation: Option<u64>) -> Result<Registration> {
+    let incarnation = match incarnation {
+        Some(number) => Incarnation::from_number(number),
+        None => store.get_worker(&worker).await?.incarnation,
+    };
+    Ok(Registration { worker, incarnation })
+}
+
+/// A config as it stands in a file.
+fn read(path: &Path) -> Result<Payload> {
+    let text = if path == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .context("the config could not be read from standard input")?;
+        text
+    } else {
+        std::fs::read_to_string(path)
+            .with_context(|| format!("the config could not be read from {}", path.display()))?
+    };
+    Ok(Payload::parse(&text)?)
+}
+
+const HEADER: [&str; 9] = [
+    "id", "status", "enabled", "worker", "weight", "affinity", "pid", "since", "error",
+];
+
+fn row(topology: &Topology) -> [String; 9] {
+    let affinity: Vec<_> = topology.affinity.workers().iter().map(WorkerName::as_str).collect();
+    [
+        topology.id.to_string(),
+        topology.status.to_string(),
+        topology.enabled.to_string(),
+        text(topology.worker.as_ref()),
+        topology.weight.to_string(),
+        affinity.join(" "),
+        text(topology.pid.as_ref()),
+        topology.since.to_string(),
+        text(topology.error.as_ref()),
+    ]
+}
+
+fn text(value: Option<&impl ToString>) -> String {
+    value.map(ToString::to_string).unwrap_or_default()
+}

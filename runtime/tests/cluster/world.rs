@@ -1,0 +1,321 @@
+//! A cluster in this process: members on one store, units that write down when they run.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use convoke_backend_memory::MemoryStore;
+use convoke_core::{
+    Answer, Clock, Command, Confirmed, Error, ErrorKind, Execute, Executed, Hints, Installation, NewMessage,
+    NewTopology, Operation, Payload, Properties, Result, SchemaStatus, Store, Timeouts, Timestamp, Topology,
+    TopologyId, Ttl, WorkerName, async_trait,
+};
+use convoke_runtime::{ClusterSettings, Failure, LeaderSettings, Unit, Work, WorkerSettings, join};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// After how long a silent worker is dead here.
+pub(crate) const TIMEOUT: Duration = Duration::from_millis(600);
+
+pub(crate) fn cluster() -> ClusterSettings {
+    let timeout = Ttl::from_millis(600);
+    let timeouts = Timeouts::default().with_worker(timeout).with_waiting(timeout);
+    ClusterSettings::default()
+        .with_timeouts(timeouts)
+        .with_lead(Ttl::from_millis(400))
+}
+
+pub(crate) fn settings() -> WorkerSettings {
+    WorkerSettings::of(cluster())
+        .with_reconcile_every(Duration::from_millis(200))
+        .with_stop_within(Duration::from_millis(150))
+        .with_restart_after(Duration::from_millis(50), Duration::from_millis(400))
+}
+
+pub(crate) fn name(text: &str) -> WorkerName {
+    WorkerName::new(text).unwrap()
+}
+
+pub(crate) fn id(text: &str) -> TopologyId {
+    TopologyId::new(text).unwrap()
+}
+
+/// A run of a unit: where, from when, and until when.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    pub(crate) worker: String,
+    pub(crate) from: Instant,
+    pub(crate) until: Option<Instant>,
+}
+
+/// What ran.
+#[derive(Clone, Default)]
+pub(crate) struct Book(Arc<Mutex<BTreeMap<TopologyId, Vec<Run>>>>);
+
+impl Book {
+    pub(crate) fn runs(&self, id: &TopologyId) -> Vec<Run> {
+        self.0.lock().unwrap().get(id).cloned().unwrap_or_default()
+    }
+
+    /// Who runs it now.
+    pub(crate) fn runners(&self, id: &TopologyId) -> Vec<String> {
+        let runs = self.runs(id).into_iter().filter(|run| run.until.is_none());
+        runs.map(|run| run.worker).collect()
+    }
+
+    pub(crate) fn assert_never_twice(&self) {
+        for (id, runs) in &*self.0.lock().unwrap() {
+            for pair in runs.windows(2) {
+                let end = pair[0]
+                    .until
+                    .unwrap_or_else(|| panic!("{id} ran twice at a time: {pair:?}"));
+                assert!(end <= pair[1].from, "{id} ran twice at a time: {pair:?}");
+            }
+        }
+    }
+
+    fn begin(&self, id: &TopologyId, worker: &str) -> Page {
+        let mut book = self.0.lock().unwrap();
+        let runs = book.entry(id.clone()).or_default();
+        runs.push(Run {
+            worker: worker.to_owned(),
+            from: Instant::now(),
+            until: None,
+        });
+        Page {
+            book: self.clone(),
+            id: id.clone(),
+            index: runs.len() - 1,
+        }
+    }
+}
+
+/// Writes down the end when it is dropped.
+struct Page {
+    book: Book,
+    id: TopologyId,
+    index: usize,
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        let mut book = self.book.0.lock().unwrap();
+        book.get_mut(&self.id).unwrap()[self.index].until = Some(Instant::now());
+    }
+}
+
+/// Units that do as their config says: `run`, `fail`, `panic`, `done`, or `stubborn` (does not stop when asked).
+pub(crate) struct Scripted {
+    pub(crate) book: Book,
+    pub(crate) worker: String,
+}
+
+#[async_trait]
+impl Work for Scripted {
+    async fn run(&self, unit: Unit) -> Result<(), Failure> {
+        let _page = self.book.begin(unit.id(), &self.worker);
+        unit.set_process(Some(7));
+        match unit.config().decode::<String>()?.as_str() {
+            "fail" => Err("it can't be done: é ' ?".into()),
+            // A panic without its report: printing a trace stops this one thread for longer than the time-outs here.
+            "panic" => std::panic::resume_unwind(Box::new("it panics")),
+            "done" => Ok(()),
+            "stubborn" => std::future::pending().await,
+            _ => {
+                unit.stopped().await;
+                Ok(())
+            }
+        }
+    }
+}
+
+pub(crate) struct Member {
+    pub(crate) name: WorkerName,
+    shutdown: CancellationToken,
+    task: JoinHandle<Result<()>>,
+}
+
+impl Member {
+    /// Asks it to end in good order, and waits for that.
+    pub(crate) async fn end(self) -> Result<()> {
+        self.shutdown.cancel();
+        self.task.await.unwrap()
+    }
+
+    /// Ends it with all that it runs, as a crash of its process does.
+    pub(crate) async fn crash(self) {
+        self.task.abort();
+        assert!(self.task.await.unwrap_err().is_cancelled());
+    }
+
+    /// What it came to by itself.
+    pub(crate) async fn ended(self) -> Result<()> {
+        self.task.await.unwrap()
+    }
+}
+
+/// A store, and what ran on it.
+pub(crate) struct World {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) book: Book,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self {
+            store: Arc::new(MemoryStore::new(Clock::Store)),
+            book: Book::default(),
+        }
+    }
+
+    pub(crate) fn join(&self, text: &str) -> Member {
+        self.join_on(Arc::clone(&self.store), text)
+    }
+
+    pub(crate) fn join_on(&self, store: Arc<dyn Store>, text: &str) -> Member {
+        self.join_with(store, text, settings())
+    }
+
+    pub(crate) fn join_with(&self, store: Arc<dyn Store>, text: &str, settings: WorkerSettings) -> Member {
+        let work = Scripted {
+            book: self.book.clone(),
+            worker: text.to_owned(),
+        };
+        let leader = LeaderSettings::of(cluster()).with_place_every(Duration::from_millis(100));
+        let shutdown = CancellationToken::new();
+        let task = tokio::spawn(join(
+            store,
+            name(text),
+            Arc::new(work),
+            settings,
+            leader,
+            shutdown.clone(),
+        ));
+        Member {
+            name: name(text),
+            shutdown,
+            task,
+        }
+    }
+
+    /// Registers and enables topologies `PREFIX0`, `PREFIX1`, …
+    pub(crate) async fn add(&self, prefix: &str, count: usize, config: &str) -> Vec<TopologyId> {
+        let mut ids = Vec::new();
+        for number in 0..count {
+            let topology = NewTopology::new(id(&format!("{prefix}{number}")), Payload::of(config).unwrap());
+            self.store.register_topology(&topology).await.unwrap();
+            self.store.enable_topology(&topology.id).await.unwrap();
+            ids.push(topology.id);
+        }
+        ids
+    }
+
+    pub(crate) async fn tell(&self, worker: &WorkerName, command: &str) {
+        let message = NewMessage::new(worker.clone(), Command::new(command).unwrap(), Payload::empty());
+        self.store.send_message(&message).await.unwrap();
+    }
+
+    pub(crate) async fn topology(&self, id: &TopologyId) -> Topology {
+        self.store.get_topology(id).await.unwrap().topology
+    }
+
+    /// Waits until each of these runs exactly once.
+    pub(crate) async fn all_run(&self, ids: &[TopologyId]) {
+        eventually("all run once", || async {
+            ids.iter().all(|id| self.book.runners(id).len() == 1)
+        })
+        .await;
+    }
+
+    pub(crate) fn on(&self, ids: &[TopologyId], worker: &str) -> usize {
+        ids.iter().filter(|id| self.book.runners(id) == [worker]).count()
+    }
+}
+
+/// Polls a condition, for 20 s at the longest.
+pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !holds().await {
+        assert!(Instant::now() < end, "in 20 s it was never so that {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A store that can be out of reach.
+#[derive(Clone, Debug)]
+pub(crate) struct Cable {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) cut: Arc<AtomicBool>,
+    /// Only pings do not arrive.
+    pub(crate) pings_cut: Arc<AtomicBool>,
+}
+
+impl Cable {
+    pub(crate) fn to(store: &Arc<dyn Store>) -> Self {
+        Self {
+            store: Arc::clone(store),
+            cut: Arc::default(),
+            pings_cut: Arc::default(),
+        }
+    }
+
+    pub(crate) fn plug(&self) -> Arc<dyn Store> {
+        Arc::new(Executed(self.clone()))
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.cut.load(Ordering::SeqCst) {
+            Err(Error::new(ErrorKind::Unavailable, "the cable is cut"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+#[async_trait]
+impl Execute for Cable {
+    async fn execute(&self, operation: Operation) -> Result<Answer> {
+        self.check()?;
+        if operation.name().1 == "ping_worker" && self.pings_cut.load(Ordering::SeqCst) {
+            return Err(Error::new(ErrorKind::Unavailable, "pings do not arrive"));
+        }
+        operation.run(&*self.store).await
+    }
+}
+
+#[async_trait]
+impl Hints for Cable {
+    async fn await_message(&self, worker: &WorkerName, at_most: Duration) {
+        self.store.await_message(worker, at_most).await;
+    }
+}
+
+#[async_trait]
+impl Installation for Cable {
+    async fn properties(&self) -> Result<Properties> {
+        self.store.properties().await
+    }
+
+    async fn now(&self) -> Result<Timestamp> {
+        self.check()?;
+        self.store.now().await
+    }
+
+    async fn check(&self) -> Result<SchemaStatus> {
+        self.store.check().await
+    }
+
+    async fn migrate(&self) -> Result<Vec<String>> {
+        self.store.migrate().await
+    }
+
+    async fn clear(&self, confirmed: Confirmed) -> Result<()> {
+        self.store.clear(confirmed).await
+    }
+
+    async fn reset(&self, confirmed: Confirmed) -> Result<()> {
+        self.store.reset(confirmed).await
+    }
+}
