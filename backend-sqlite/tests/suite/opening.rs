@@ -88,7 +88,7 @@ async fn a_schema_newer_than_the_program_is_refused() {
     let store = place.open().await;
     place
         .connect()
-        .execute("INSERT INTO convoke_migration VALUES (3, '0003_future', 'x', 0)", [])
+        .execute("INSERT INTO convoke_migration VALUES (4, '0004_future', 'x', 0)", [])
         .unwrap();
     for error in [
         store.check().await.unwrap_err(),

@@ -47,7 +47,7 @@ fn eight_processes_open_one_empty_file_at_once_fifty_times() {
         let migrations: i64 = connection
             .query_row("SELECT count(*) FROM convoke_migration", [], |row| row.get(0))
             .unwrap();
-        assert_eq!(migrations, 2);
+        assert_eq!(migrations, 3);
     }
 }
 
