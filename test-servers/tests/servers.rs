@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use convoke_test_servers::{Kind, Server, private, shared};
+use rustix::process::{Pid, Signal, kill_process};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -119,11 +120,8 @@ fn servers_are_gone_after_their_process_is_killed() {
 fn a_paused_server_is_gone_too_after_its_process_is_killed() {
     let (mut process, servers) = another_process(&[Kind::Redis]);
     let directories = [directory_of(servers[0].1)];
-    let stopped = Command::new("kill")
-        .args(["-STOP", &servers[0].1.to_string()])
-        .status()
-        .unwrap();
-    assert!(stopped.success());
+    let server = Pid::from_raw(servers[0].1.try_into().unwrap()).unwrap();
+    kill_process(server, Signal::STOP).unwrap();
     process.kill().unwrap();
     process.wait().unwrap();
     gone(&servers, &directories);

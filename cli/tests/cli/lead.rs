@@ -132,10 +132,14 @@ fn a_command_that_ignores_term_is_gone_before_the_lease_of_a_stopped_lead_runs_o
 fn what_the_command_started_dies_with_it_wherever_it_went() {
     let world = World::on_sqlite();
     let mark = mark();
+    let (one, two) = (world.file("one"), world.file("two"));
+    // By files, since a bare Debian has no pgrep.
     let script = format!(
-        "setsid sh -c 'trap \"\" TERM HUP; sleep 600 & while :; do sleep 1; done # {mark}-one' &
-         (setsid setsid sh -c 'while :; do sleep 1; done # {mark}-two' &)
-         until pgrep -f {mark}-two; do :; done; sleep 0.1; exit 3"
+        "setsid sh -c 'trap \"\" TERM HUP; sleep 600 & echo > {one}; while :; do sleep 1; done # {mark}-one' &
+         (setsid setsid sh -c 'echo > {two}; while :; do sleep 1; done # {mark}-two' &)
+         until [ -e {one} ] && [ -e {two} ]; do sleep 0.01; done; exit 3",
+        one = one.display(),
+        two = two.display()
     );
     let mut lead = world.lead("a", LONG, &["sh", "-c", &script]);
     assert_eq!(lead.end().code(), Some(3), "{:?}", lead.said());
