@@ -8,7 +8,7 @@ use convoke_core::topologies::{
     KILL_TOPOLOGY, START_TOPOLOGY, START_TTL, STOP_TOPOLOGY, STOP_TTL, check_topology_deletable, decide_assignment,
     decide_report, told,
 };
-use convoke_core::workers::{MAX_REFRESHED, check_registration};
+use convoke_core::workers::{MAX_REFRESHED, check_registration, is_gone};
 use convoke_core::{
     Assignment, Cursor, ErrorText, NewMessage, NewTopology, Page, Paged, Payload, Placement, Placements, Registration,
     Report, Reported, Result, Retention, Term, Timestamp, Topology, TopologyChange, TopologyDetails, TopologyId,
@@ -285,6 +285,11 @@ impl State {
         self.let_go(before.worker.as_ref(), &before.id);
         if let Some(worker) = &next.worker {
             self.held.entry(worker.clone()).or_default().insert(next.id.clone());
+            // A worker that is gone may run again what is in error: then there is something to take away.
+            let status = self.workers.get(worker).map(|entry| entry.status);
+            if next.is_in_use() && status.is_some_and(is_gone) {
+                self.gone.insert(worker.clone());
+            }
         }
         self.waiting.remove(&(before.since, before.id.clone()));
         if next.status == TopologyStatus::Waiting {
