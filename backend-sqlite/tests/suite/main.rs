@@ -7,6 +7,7 @@ mod child;
 mod commits;
 mod contract;
 mod hints;
+mod locks;
 mod opening;
 mod place;
 mod processes;
