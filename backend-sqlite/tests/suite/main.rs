@@ -9,6 +9,7 @@ mod commits;
 mod contract;
 mod full_disk;
 mod hints;
+mod locks;
 mod opening;
 mod place;
 mod processes;
