@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use convoke_core::{Namespace, WorkerName};
 
-/// The keys of an installation; `migrations/0001_keys.lua` says what each holds.
+/// The keys of an installation; the files of `migrations/` say what each holds.
 #[derive(Debug)]
 pub(crate) struct Keys {
     prefix: String,
@@ -24,6 +24,20 @@ pub(crate) struct Keys {
     pub(crate) hidden: String,
     pub(crate) due: String,
     pub(crate) expiry: String,
+    pub(crate) topologies: String,
+    pub(crate) configs: String,
+    pub(crate) topology_ids: String,
+    pub(crate) held: String,
+    pub(crate) in_use: String,
+    pub(crate) waiting: String,
+    pub(crate) gone: String,
+    pub(crate) topology_history: String,
+    pub(crate) locks: String,
+    pub(crate) lock_names: String,
+    pub(crate) lock_ends: String,
+    pub(crate) settings: String,
+    pub(crate) values: String,
+    pub(crate) setting_keys: String,
 }
 
 impl Keys {
@@ -47,6 +61,20 @@ impl Keys {
             hidden: key("hidden"),
             due: key("due"),
             expiry: key("expiry"),
+            topologies: key("topologies"),
+            configs: key("configs"),
+            topology_ids: key("topology_ids"),
+            held: key("held"),
+            in_use: key("in_use"),
+            waiting: key("waiting"),
+            gone: key("gone"),
+            topology_history: key("topology_history"),
+            locks: key("locks"),
+            lock_names: key("lock_names"),
+            lock_ends: key("lock_ends"),
+            settings: key("settings"),
+            values: key("values"),
+            setting_keys: key("setting_keys"),
             prefix,
         }
     }
@@ -62,7 +90,7 @@ impl Keys {
     }
 
     /// What `clear` empties; the seat comes first.
-    pub(crate) fn cleared(&self) -> [&str; 14] {
+    pub(crate) fn cleared(&self) -> [&str; 25] {
         [
             &self.seat,
             &self.names,
@@ -78,15 +106,34 @@ impl Keys {
             &self.hidden,
             &self.due,
             &self.expiry,
+            &self.topologies,
+            &self.configs,
+            &self.topology_ids,
+            &self.held,
+            &self.in_use,
+            &self.waiting,
+            &self.gone,
+            &self.topology_history,
+            &self.settings,
+            &self.values,
+            &self.setting_keys,
+        ]
+    }
+
+    /// What `clear` leaves: what was promised, and what never falls.
+    fn kept(&self) -> [&str; 5] {
+        [
+            &self.schema,
+            &self.counters,
+            &self.locks,
+            &self.lock_names,
+            &self.lock_ends,
         ]
     }
 
     /// All of them; the schema and the counters come first.
     pub(crate) fn all(&self) -> Vec<&str> {
-        [&*self.schema, &*self.counters]
-            .into_iter()
-            .chain(self.cleared())
-            .collect()
+        self.kept().into_iter().chain(self.cleared()).collect()
     }
 }
 
@@ -127,7 +174,7 @@ mod tests {
             let keys = Keys::new(&Namespace::new(name).unwrap());
             let tags: HashSet<_> = keys.all().into_iter().map(tag).collect();
             assert_eq!(tags.len(), 1, "{name}");
-            assert_eq!(keys.all().into_iter().collect::<HashSet<_>>().len(), 16);
+            assert_eq!(keys.all().into_iter().collect::<HashSet<_>>().len(), 30);
         }
     }
 

@@ -3,7 +3,7 @@
 //! Each operation is one script, `lua/<concern>/<operation>.lua`, and one round trip; `lua/shared` has what several of
 //! them restate of core. A script runs alone in its server, so it is the atomic step. All keys of an installation have
 //! one hash tag, `{convoke:NAMESPACE}`, so that they live in one slot of a cluster, and there is a fixed number of them:
-//! nothing ever looks through the keyspace. `migrations/0001_keys.lua` says what each key holds.
+//! nothing ever looks through the keyspace. the files of `migrations/` say what each key holds.
 //!
 //! # URLs
 //! `redis://[user:password@]host[:port][/database][?namespace=NAME]`, and `rediss://` for TLS with the feature
@@ -22,15 +22,19 @@
 mod answer;
 mod error;
 mod hints;
+mod history;
 mod installation;
 mod keys;
 mod leadership;
 mod link;
 mod location;
+mod locks;
 mod messages;
 mod script;
 mod scripts;
+mod settings;
 mod store;
+mod topologies;
 mod workers;
 
 pub use store::{RedisDriver, RedisStore};

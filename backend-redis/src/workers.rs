@@ -5,11 +5,12 @@ use std::str::FromStr;
 use convoke_core::leadership::{Seat, role_of};
 use convoke_core::workers::MAX_REFRESHED;
 use convoke_core::{
-    Cursor, Error, Incarnation, Page, Paged, Refreshed, Registration, Result, RoleCounts, Timeouts, Timestamp, Vacated,
-    Worker, WorkerChange, WorkerName, WorkerStatus, Workers, async_trait, error,
+    Cursor, Error, Incarnation, Page, Paged, Refreshed, Registration, Result, Retention, RoleCounts, Timeouts,
+    Timestamp, TopologyId, Trimmed, Vacated, Worker, WorkerChange, WorkerName, WorkerStatus, Workers, async_trait,
+    error,
 };
 
-use crate::answer::{Fields, parse, strange};
+use crate::answer::{Fields, named, parse, strange};
 use crate::keys::ordered;
 use crate::scripts;
 use crate::store::{RedisStore, refused_registration};
@@ -56,6 +57,11 @@ impl Workers for RedisStore {
             .map_err(|error| error.at("workers.history"))
     }
 
+    async fn trim_worker_history(&self, retention: &Retention, page: &Page) -> Result<Trimmed> {
+        let trimmed = self.trim_rows(retention, page).await;
+        trimmed.map_err(|error| error.at("workers.trim_history"))
+    }
+
     async fn refresh_statuses(&self, timeouts: &Timeouts) -> Result<Refreshed> {
         let refreshed = self.refresh(timeouts).await;
         refreshed.map_err(|error| error.at("workers.refresh_statuses"))
@@ -76,6 +82,7 @@ impl RedisStore {
                 &keys.seat,
                 &keys.history,
                 &keys.counters,
+                &keys.gone,
             ])
             .arg(self.now_argument()?)
             .arg(name.as_str());
@@ -120,6 +127,8 @@ impl RedisStore {
                 &keys.seat,
                 &keys.history,
                 &keys.counters,
+                &keys.in_use,
+                &keys.gone,
             ])
             .arg(self.now_argument()?)
             .arg(name.as_str())
@@ -222,12 +231,15 @@ impl RedisStore {
                 &keys.hidden,
                 &keys.due,
                 &keys.expiry,
+                &keys.in_use,
+                &keys.gone,
             ])
             .arg(name.as_str());
         let mut answer = self.ask(&call).await?;
         match answer.word.as_str() {
             "deleted" => Ok(()),
             "unknown" => Err(error::unknown_worker(name)),
+            "in_use" => Err(error::worker_in_use(name)),
             "not_unloaded" => Err(error::not_unloaded(name, word(&answer.fields.text()?)?)),
             _ => Err(answer.unexpected()),
         }
@@ -273,10 +285,17 @@ impl RedisStore {
                 &keys.hidden,
                 &keys.due,
                 &keys.expiry,
+                &keys.topologies,
+                &keys.held,
+                &keys.in_use,
+                &keys.waiting,
+                &keys.topology_history,
+                &keys.gone,
             ])
             .arg(self.now_argument()?)
             .arg(timeouts.worker.as_micros())
-            .arg(MAX_REFRESHED);
+            .arg(MAX_REFRESHED)
+            .arg(timeouts.waiting.as_micros());
         let mut answer = self.ask(&call).await?;
         if answer.word != "refreshed" {
             return Err(answer.unexpected());
@@ -292,8 +311,18 @@ impl RedisStore {
             })
         };
         let lapsed = names(&mut answer.fields.list()?)?;
+        let unassigned: Vec<TopologyId> = names(&mut answer.fields.list()?)?;
         let more = answer.fields.parsed::<u8>()? == 1;
-        Ok(Refreshed::new(died, vacated, lapsed, more))
+        Ok(Refreshed::new(died, vacated, lapsed)
+            .with_unassigned(unassigned)
+            .with_more(more))
+    }
+
+    async fn trim_rows(&self, retention: &Retention, page: &Page) -> Result<Trimmed> {
+        let after = page.after.as_ref().map(Cursor::worker).transpose()?;
+        let script = (&*scripts::TRIM_WORKER_HISTORY, &*self.keys.history);
+        let after = after.as_ref().map(WorkerName::as_str);
+        self.trim(script, after, retention, page, Cursor::behind_worker).await
     }
 }
 
@@ -354,10 +383,10 @@ fn change(name: &WorkerName, row: &str) -> Result<(u64, WorkerChange)> {
     Ok((parse(number)?, change))
 }
 
-fn names(fields: &mut Fields) -> Result<Vec<WorkerName>> {
+fn names<N: TryFrom<String, Error = Error>>(fields: &mut Fields) -> Result<Vec<N>> {
     let mut names = Vec::new();
     while !fields.is_done() {
-        names.push(fields.worker()?);
+        names.push(named(fields.text()?)?);
     }
     Ok(names)
 }
