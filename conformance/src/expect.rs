@@ -4,8 +4,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use convoke_core::{
-    Candidacy, Claim, Command, Deferral, Delivery, ErrorKind, Lease, Limit, MessageId, NewMessage, Page, Payload,
-    Registration, Result, Role, Store, Ttl, WorkerName, WorkerStatus,
+    Candidacy, Claim, Command, Deferral, Delivery, ErrorKind, Lease, Limit, LockName, MessageId, NewMessage, Page,
+    Payload, Registration, Result, Role, Store, TopologyId, Ttl, WorkerName, WorkerStatus,
 };
 
 use crate::case::{Check, Failure};
@@ -50,6 +50,18 @@ pub(crate) fn refused<T: Debug>(what: &str, got: Result<T>, kind: ErrorKind) -> 
 #[track_caller]
 pub(crate) fn name(name: &str) -> Check<WorkerName> {
     Ok(WorkerName::new(name)?)
+}
+
+/// The id of a topology.
+#[track_caller]
+pub(crate) fn topology_id(id: &str) -> Check<TopologyId> {
+    Ok(TopologyId::new(id)?)
+}
+
+/// The name of a lock.
+#[track_caller]
+pub(crate) fn lock_name(name: &str) -> Check<LockName> {
+    Ok(LockName::new(name)?)
 }
 
 /// A time to live in whole seconds.
