@@ -11,3 +11,5 @@ mod opening;
 mod proxy;
 mod queue;
 mod server;
+mod topologies;
+mod upgrade;
