@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use convoke_core::{
     Candidacy, Claim, Command, Deferral, Delivery, ErrorKind, Lease, Limit, LockName, MessageId, NewMessage, Page,
-    Payload, Registration, Result, Role, Store, TopologyId, Ttl, WorkerName, WorkerStatus,
+    Payload, Registration, Result, Role, Store, Timestamp, TopologyId, Ttl, WorkerName, WorkerStatus,
 };
 
 use crate::case::{Check, Failure};
@@ -71,6 +71,11 @@ pub(crate) const fn secs(seconds: u64) -> Ttl {
 
 /// One microsecond, the smallest step of time.
 pub(crate) const TICK: std::time::Duration = std::time::Duration::from_micros(1);
+
+/// The microsecond before an end.
+pub(crate) const fn just_before(end: Timestamp) -> Timestamp {
+    Timestamp::from_micros(end.as_micros() - 1)
+}
 
 /// Registers a worker.
 pub(crate) async fn register(store: &Handle, worker: &str) -> Check<Registration> {

@@ -59,11 +59,13 @@ mod ids;
 mod invariants;
 mod linearizability;
 mod model;
+mod pages;
 mod races;
 mod run;
 mod saboteurs;
 mod stage;
 mod steps;
+mod trimming;
 
 mod leadership;
 mod locks;
