@@ -21,6 +21,7 @@
 
 mod answer;
 mod error;
+mod group;
 mod hints;
 mod installation;
 mod keys;

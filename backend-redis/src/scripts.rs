@@ -2,19 +2,20 @@
 
 use std::sync::LazyLock;
 
+use crate::keys::Key::{self, *};
 use crate::script::{Effect, Script};
 
 macro_rules! scripts {
-    ($($(#[$doc:meta])* $name:ident = $effect:ident $path:literal after [$($shared:literal),*];)*) => {
+    ($($(#[$doc:meta])* $name:ident = $effect:ident $path:literal on $keys:expr, after [$($shared:literal),*];)*) => {
         $(
             $(#[$doc])*
             pub(crate) static $name: LazyLock<Script> = LazyLock::new(|| {
                 Script::new(
+                    $path,
                     Effect::$effect,
-                    &[
-                        $(include_str!(concat!("../lua/shared/", $shared, ".lua")),)*
-                        include_str!(concat!("../lua/", $path, ".lua")),
-                    ],
+                    $keys,
+                    &[$(include_str!(concat!("../lua/shared/", $shared, ".lua"))),*],
+                    include_str!(concat!("../lua/", $path, ".lua")),
                 )
             });
         )*
@@ -28,35 +29,112 @@ macro_rules! scripts {
 }
 
 scripts! {
-    REGISTER_WORKER = Write "workers/register_worker" after ["now", "worker", "history", "seat", "candidacy"];
-    PING_WORKER = Write "workers/ping_worker" after ["now", "worker"];
-    SET_WORKER_STATUS = Write "workers/set_worker_status" after ["now", "worker", "history", "seat", "candidacy"];
-    GET_WORKER = Read "workers/get_worker" after ["now"];
-    LIST_WORKERS = Read "workers/list_workers" after ["now"];
-    COUNT_WORKERS = Read "workers/count_workers" after ["now", "seat"];
-    DELETE_WORKER = Write "workers/delete_worker" after ["now", "worker", "queue"];
-    WORKER_HISTORY = Read "workers/worker_history" after [];
+    REGISTER_WORKER = Write "workers/register_worker"
+        on &[Names, Records, Watched, Unwatched, Candidates, Ranking, Seat, History, Counters],
+        after ["now", "worker", "history", "seat", "candidacy"];
+    PING_WORKER = Write "workers/ping_worker"
+        on &[Records, Watched, Unwatched],
+        after ["now", "worker"];
+    SET_WORKER_STATUS = Write "workers/set_worker_status"
+        on &[Records, Watched, Unwatched, Candidates, Ranking, Seat, History, Counters],
+        after ["now", "worker", "history", "seat", "candidacy"];
+    GET_WORKER = Read "workers/get_worker"
+        on &[Records, Watched, Unwatched, Candidates, Seat],
+        after ["now"];
+    LIST_WORKERS = Read "workers/list_workers"
+        on &[Names, Records, Watched, Unwatched, Candidates, Seat],
+        after ["now"];
+    COUNT_WORKERS = Read "workers/count_workers"
+        on &[Names, Candidates, Seat],
+        after ["now", "seat"];
+    DELETE_WORKER = Write "workers/delete_worker"
+        on &[Names, Records, Unwatched, Messages, Handling, Ready, Hidden, Due, Expiry],
+        after ["now", "worker", "queue"];
+    WORKER_HISTORY = Read "workers/worker_history"
+        on &[History],
+        after [];
     REFRESH_STATUSES = Write "workers/refresh_statuses"
+        on &[Records, Watched, Unwatched, Candidates, Ranking, Seat, History, Counters, Messages, Handling, Ready, Hidden, Due, Expiry],
         after ["now", "worker", "history", "seat", "candidacy", "queue"];
     ANNOUNCE_CANDIDACY = Write "leadership/announce_candidacy"
+        on &[Records, Watched, Unwatched, Candidates, Ranking, Seat, History, Counters],
         after ["now", "worker", "history", "seat", "election"];
-    CHECK_CANDIDACY = Write "leadership/check_candidacy" after ["now", "worker", "history", "seat", "election"];
-    CAMPAIGN = Write "leadership/campaign" after ["now", "worker", "history", "seat", "election"];
-    RENEW_LEASE = Write "leadership/renew_lease" after ["now", "seat"];
-    RESIGN = Write "leadership/resign" after ["now", "history", "seat"];
-    LEADER = Read "leadership/leader" after ["now", "seat"];
-    CHECK_TERM = Read "leadership/check_term" after ["now", "seat"];
-    SEND_MESSAGE = Write "messages/send_message" after ["now", "seat"];
-    RECEIVE_MESSAGES = Write "messages/receive_messages" after ["now", "worker", "queue", "delivery"];
-    TAKE_MESSAGES = Write "messages/take_messages" after ["now", "worker", "queue", "delivery"];
-    ACK_MESSAGE = Write "messages/ack_message" after ["now", "worker", "queue", "receipt"];
-    NACK_MESSAGE = Write "messages/nack_message" after ["now", "worker", "queue", "receipt"];
-    EXTEND_CLAIM = Write "messages/extend_claim" after ["now", "worker", "queue", "receipt"];
-    PEEK_MESSAGES = Read "messages/peek_messages" after ["now", "queue"];
-    CHECK = Read "installation/check" after [];
-    CLEAR = Write "installation/clear" after ["seat"];
-    RESET = Write "installation/reset" after [];
+    CHECK_CANDIDACY = Write "leadership/check_candidacy"
+        on &[Records, Watched, Unwatched, Candidates, Ranking, Seat, History, Counters],
+        after ["now", "worker", "history", "seat", "election"];
+    CAMPAIGN = Write "leadership/campaign"
+        on &[Records, Watched, Unwatched, Candidates, Ranking, Seat, History, Counters],
+        after ["now", "worker", "history", "seat", "election"];
+    RENEW_LEASE = Write "leadership/renew_lease"
+        on &[Seat, Watched],
+        after ["now", "seat"];
+    RESIGN = Write "leadership/resign"
+        on &[Seat, History, Counters],
+        after ["now", "history", "seat"];
+    LEADER = Read "leadership/leader"
+        on &[Seat],
+        after ["now", "seat"];
+    CHECK_TERM = Read "leadership/check_term"
+        on &[Seat],
+        after ["now", "seat"];
+    SEND_MESSAGE = Write "messages/send_message"
+        on &[Records, Counters, Messages, Ready, Expiry, Seat],
+        after ["now", "seat"];
+    RECEIVE_MESSAGES = Write "messages/receive_messages"
+        on &[Records, Watched, Unwatched, Messages, Handling, Ready, Hidden, Due, Expiry],
+        after ["now", "worker", "queue", "delivery"];
+    TAKE_MESSAGES = Write "messages/take_messages"
+        on &[Records, Watched, Unwatched, Messages, Handling, Ready, Hidden, Due, Expiry],
+        after ["now", "worker", "queue", "delivery"];
+    ACK_MESSAGE = Write "messages/ack_message"
+        on &[Records, Messages, Handling, Hidden, Due, Expiry],
+        after ["now", "worker", "queue", "receipt"];
+    NACK_MESSAGE = Write "messages/nack_message"
+        on &[Records, Messages, Handling, Ready, Hidden, Due],
+        after ["now", "worker", "queue", "receipt"];
+    EXTEND_CLAIM = Write "messages/extend_claim"
+        on &[Records, Handling, Due],
+        after ["now", "worker", "queue", "receipt"];
+    PEEK_MESSAGES = Read "messages/peek_messages"
+        on &[Messages, Handling, Ready, Hidden],
+        after ["now", "queue"];
+    CHECK = Read "installation/check"
+        on &[Schema],
+        after [];
+    CLEAR = Write "installation/clear"
+        on Key::CLEARED,
+        after ["seat"];
+    RESET = Write "installation/reset"
+        on Key::ALL,
+        after [];
 }
+
+/// The script that runs several operations one after the other: each file as a function, and what calls them.
+pub(crate) static GROUP: LazyLock<Script> = LazyLock::new(|| {
+    let mut parts = vec![
+        include_str!("../lua/shared/now.lua"),
+        include_str!("../lua/shared/worker.lua"),
+        include_str!("../lua/shared/seat.lua"),
+        include_str!("../lua/shared/queue.lua"),
+        include_str!("../lua/shared/delivery.lua"),
+        include_str!("../lua/shared/receipt.lua"),
+        "local operations = {}\n",
+    ];
+    let functions = [
+        &PING_WORKER,
+        &RENEW_LEASE,
+        &SEND_MESSAGE,
+        &RECEIVE_MESSAGES,
+        &TAKE_MESSAGES,
+        &ACK_MESSAGE,
+        &NACK_MESSAGE,
+        &EXTEND_CLAIM,
+    ]
+    .map(|operation| operation.as_function());
+    parts.extend(functions.iter().map(String::as_str));
+    let body = include_str!("../lua/shared/group.lua");
+    Script::new("group", Effect::Write, Key::ALL, &parts, body)
+});
 
 /// A change of the layout, applied once and in order.
 pub(crate) struct Migration {
@@ -83,7 +161,7 @@ impl Migration {
     /// The script that applies it.
     pub(crate) fn script(&self) -> Script {
         let guard = include_str!("../lua/installation/migrate.lua");
-        Script::new(Effect::Write, &[guard, self.source])
+        Script::new(self.name, Effect::Write, Key::ALL, &[guard], self.source)
     }
 }
 
