@@ -26,7 +26,7 @@ use crate::script::{Call, Effect};
 use crate::scripts;
 
 /// How many calls are under way at most. With two the server works on one while the other is made or read.
-const UNDER_WAY: usize = 2;
+const UNDER_WAY: usize = 1;
 
 /// How many operations one call has at most. Nobody else is served while a script runs, some 10 µs for each operation.
 const MAX_OPERATIONS: usize = 64;
