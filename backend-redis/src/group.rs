@@ -25,7 +25,8 @@ use crate::link::{Attempt, Link};
 use crate::script::{Call, Effect};
 use crate::scripts;
 
-/// How many calls are under way at most. With two the server works on one while the other is made or read.
+/// How many calls are under way at most. With two the server would work on one while the other is made or read, but those
+/// who call would be spread over twice as many syncs of its file.
 const UNDER_WAY: usize = 1;
 
 /// How many operations one call has at most. Nobody else is served while a script runs, some 10 µs for each operation.
