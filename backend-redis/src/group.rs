@@ -103,12 +103,16 @@ impl Shared {
 }
 
 impl Queue {
-    /// Those who go together next. Who gave up does not go.
-    fn next_batch(&mut self) -> Vec<Waiting> {
+    /// Those who go together next. Who gave up does not go, nor who has no time left.
+    fn next_batch(&mut self, now: Instant) -> Vec<Waiting> {
         let (mut batch, mut bytes) = (Vec::new(), 0);
         while let Some(next) = self.waiting.front() {
-            if next.reply.is_closed() {
-                self.waiting.pop_front();
+            if next.reply.is_closed() || next.deadline <= now {
+                if let Some(late) = self.waiting.pop_front() {
+                    let failure = Failure::timed_out(Progress::Connecting);
+                    // Who gave up needs no answer.
+                    let _ = late.reply.send(Err(failure.into()));
+                }
                 continue;
             }
             bytes += next.call.bytes();
@@ -146,7 +150,7 @@ impl Turn {
     /// Who is next. The turn is over when that is nobody.
     fn take(&mut self) -> Vec<Waiting> {
         let mut queue = self.shared.locked();
-        let batch = queue.next_batch();
+        let batch = queue.next_batch(Instant::now());
         if batch.is_empty() {
             queue.under_way -= 1;
             self.is_over = true;
@@ -265,5 +269,47 @@ impl Callers {
         for caller in self.waiting.drain(..) {
             let _ = caller.reply.send(Err(error()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Answer = oneshot::Receiver<Result<Value>>;
+
+    fn waiting(deadline: Instant) -> (Waiting, Answer) {
+        let (reply, answer) = oneshot::channel();
+        let call = scripts::PING_WORKER.call();
+        (Waiting { call, deadline, reply }, answer)
+    }
+
+    fn queue(deadlines: &[Instant]) -> (Queue, Vec<Answer>) {
+        let (waiting, answers) = deadlines.iter().copied().map(waiting).unzip();
+        (Queue { waiting, under_way: 0 }, answers)
+    }
+
+    #[test]
+    fn who_has_no_time_left_is_not_sent_and_may_try_again() {
+        let now = Instant::now();
+        let later = now + std::time::Duration::from_secs(1);
+        let (mut queue, mut answers) = queue(&[now, later, later]);
+        assert_eq!(queue.next_batch(now).len(), 2);
+        let error = answers[0].try_recv().unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert!(answers[1].try_recv().is_err());
+    }
+
+    #[test]
+    fn who_gave_up_is_not_sent_and_the_others_keep_their_order() {
+        let now = Instant::now();
+        let deadlines: Vec<_> = (1..=70)
+            .map(|second| now + std::time::Duration::from_secs(second))
+            .collect();
+        let (mut queue, mut answers) = queue(&deadlines);
+        drop(answers.remove(0));
+        let batch: Vec<_> = queue.next_batch(now).iter().map(|it| it.deadline).collect();
+        assert_eq!(batch, deadlines[1..65]);
+        assert_eq!(queue.next_batch(now).len(), 5);
     }
 }
