@@ -11,7 +11,7 @@ impl RedisStore {
     /// Trims the histories of a page of names, behind `after`, a step of about a thousand rows at a time.
     pub(crate) async fn trim<N: TryFrom<String, Error = Error>>(
         &self,
-        (script, history): (&Script, &str),
+        script: &Script,
         after: Option<&str>,
         retention: &Retention,
         page: &Page,
@@ -21,7 +21,7 @@ impl RedisStore {
         let (mut rows, mut visited) = (0, 0);
         loop {
             let call = script
-                .with_keys(&[history])
+                .call()
                 .arg(self.now_argument()?)
                 .arg(&after)
                 .arg(page.limit.get().saturating_sub(visited))

@@ -41,9 +41,8 @@ impl Locks for RedisStore {
 
 impl RedisStore {
     async fn acquire(&self, name: &LockName, owner: &LockOwner, ttl: Ttl) -> Result<LockAcquisition> {
-        let keys = &self.keys;
         let call = scripts::ACQUIRE_LOCK
-            .with_keys(&[&keys.locks, &keys.lock_names, &keys.lock_ends, &keys.counters])
+            .call()
             .arg(self.now_argument()?)
             .arg(name.as_str())
             .arg(owner.as_str())
@@ -59,7 +58,7 @@ impl RedisStore {
 
     async fn prolong(&self, given: &Lock, ttl: Ttl) -> Result<LockRenewal> {
         let call = scripts::RENEW_LOCK
-            .with_keys(&[&self.keys.locks, &self.keys.lock_ends])
+            .call()
             .arg(self.now_argument()?)
             .arg(given.name.as_str())
             .arg(given.owner.as_str())
@@ -74,9 +73,8 @@ impl RedisStore {
     }
 
     async fn release(&self, given: &Lock) -> Result<LockRelease> {
-        let keys = &self.keys;
         let call = scripts::RELEASE_LOCK
-            .with_keys(&[&keys.locks, &keys.lock_names, &keys.lock_ends])
+            .call()
             .arg(self.now_argument()?)
             .arg(given.name.as_str())
             .arg(given.owner.as_str())
@@ -91,7 +89,7 @@ impl RedisStore {
 
     async fn check_token(&self, name: &LockName, token: LockToken) -> Result<()> {
         let call = scripts::CHECK_LOCK
-            .with_keys(&[&self.keys.locks])
+            .call()
             .arg(self.now_argument()?)
             .arg(name.as_str())
             .arg(token.number());
@@ -104,10 +102,7 @@ impl RedisStore {
     }
 
     async fn find_lock(&self, name: &LockName) -> Result<Option<Lock>> {
-        let call = scripts::GET_LOCK
-            .with_keys(&[&self.keys.locks])
-            .arg(self.now_argument()?)
-            .arg(name.as_str());
+        let call = scripts::GET_LOCK.call().arg(self.now_argument()?).arg(name.as_str());
         let mut answer = self.ask(&call).await?;
         match answer.word.as_str() {
             "lock" => holder(name, &mut answer),
@@ -122,7 +117,7 @@ impl RedisStore {
         // Once, unless more than a thousand locks that ran out lie together.
         loop {
             let call = scripts::LIST_LOCKS
-                .with_keys(&[&self.keys.locks, &self.keys.lock_names])
+                .call()
                 .arg(self.now_argument()?)
                 .arg(&after)
                 .arg(page.limit.as_usize() + 1 - locks.len());

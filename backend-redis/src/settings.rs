@@ -27,9 +27,7 @@ impl Settings for RedisStore {
 
 impl RedisStore {
     async fn find_setting(&self, key: &SettingKey) -> Result<Option<Setting>> {
-        let call = scripts::GET_SETTING
-            .with_keys(&[&self.keys.settings, &self.keys.values])
-            .arg(key.as_str());
+        let call = scripts::GET_SETTING.call().arg(key.as_str());
         let mut answer = self.ask(&call).await?;
         match answer.word.as_str() {
             "absent" => Ok(None),
@@ -39,13 +37,12 @@ impl RedisStore {
     }
 
     async fn page_of_settings(&self, range: &SettingRange, page: &Page) -> Result<Paged<Setting>> {
-        let keys = &self.keys;
         let mut after = page.after.as_ref().map(Cursor::setting).transpose()?;
         let mut items: Vec<Setting> = Vec::new();
         // Once, unless the values are very large.
         loop {
             let call = scripts::LIST_SETTINGS
-                .with_keys(&[&keys.settings, &keys.values, &keys.setting_keys])
+                .call()
                 .arg(lower_bound(range, after.as_ref()))
                 .arg(upper_bound(range))
                 .arg(page.limit.as_usize() + 1 - items.len());
@@ -69,10 +66,7 @@ impl RedisStore {
     }
 
     async fn write(&self, writes: &SettingWrites) -> Result<SettingsWritten> {
-        let keys = &self.keys;
-        let mut call = scripts::WRITE_SETTINGS
-            .with_keys(&[&keys.settings, &keys.values, &keys.setting_keys, &keys.counters])
-            .arg(self.now_argument()?);
+        let mut call = scripts::WRITE_SETTINGS.call().arg(self.now_argument()?);
         for write in writes.as_slice() {
             call = call.arg(write.key.as_str()).arg(expectation(write.expected));
             call = match &write.value {

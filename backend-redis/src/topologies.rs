@@ -8,7 +8,7 @@ use convoke_core::{
 };
 
 use crate::answer::{Answer, Fields, named, strange};
-use crate::keys::{Keys, ordered};
+use crate::keys::ordered;
 use crate::script::{Call, Script};
 use crate::scripts;
 use crate::store::{RedisStore, refused_registration};
@@ -85,17 +85,13 @@ impl Topologies for RedisStore {
     }
 
     async fn list_topologies(&self, page: &Page) -> Result<Paged<Topology>> {
-        let keys = &self.keys;
-        let call = scripts::LIST_TOPOLOGIES.with_keys(&[&keys.topologies, &keys.topology_ids]);
+        let call = scripts::LIST_TOPOLOGIES.call();
         let listed = self.page_of_topologies(call, page).await;
         listed.map_err(|error| error.at("topologies.list"))
     }
 
     async fn list_assigned_topologies(&self, worker: &WorkerName, page: &Page) -> Result<Paged<Topology>> {
-        let keys = &self.keys;
-        let call = scripts::LIST_ASSIGNED_TOPOLOGIES
-            .with_keys(&[&keys.topologies, &keys.held])
-            .arg(worker.as_str());
+        let call = scripts::LIST_ASSIGNED_TOPOLOGIES.call().arg(worker.as_str());
         let listed = self.page_of_topologies(call, page).await;
         listed.map_err(|error| error.at("topologies.list_assigned"))
     }
@@ -113,15 +109,8 @@ impl Topologies for RedisStore {
 
 impl RedisStore {
     async fn put_topology(&self, new: &NewTopology) -> Result<TopologyRegistered> {
-        let keys = &self.keys;
         let call = scripts::REGISTER_TOPOLOGY
-            .with_keys(&[
-                &keys.topologies,
-                &keys.configs,
-                &keys.topology_ids,
-                &keys.topology_history,
-                &keys.counters,
-            ])
+            .call()
             .arg(self.now_argument()?)
             .arg(new.id.as_str())
             .arg(new.config.as_str())
@@ -136,10 +125,8 @@ impl RedisStore {
     }
 
     async fn assign(&self, term: Term, placements: &Placements) -> Result<Vec<Assignment>> {
-        let mut keys = telling(&self.keys);
-        keys.push(&self.keys.seat);
         let mut call = scripts::ASSIGN_TOPOLOGIES
-            .with_keys(&keys)
+            .call()
             .arg(self.now_argument()?)
             .arg(term.number())
             .arg(START_TTL.as_micros());
@@ -162,31 +149,24 @@ impl RedisStore {
     }
 
     async fn report(&self, registration: &Registration, id: &TopologyId, report: &Report) -> Result<Reported> {
-        let mut keys = changing(&self.keys);
-        keys.extend([&*self.keys.records, &*self.keys.gone]);
         let (word, why) = match report {
             Report::Running => ("running", ""),
             Report::Failed(why) => ("failed", why.as_str()),
             Report::Released => ("released", ""),
         };
-        let call = scripts::REPORT_TOPOLOGY.with_keys(&keys);
+        let call = scripts::REPORT_TOPOLOGY.call();
         let call = self.by_its_worker(call, registration, id)?.arg(word).arg(why);
         reported(self.ask(&call).await?, registration, id)
     }
 
     async fn set_pid(&self, registration: &Registration, id: &TopologyId, pid: Option<u32>) -> Result<Reported> {
-        let mut keys = changing(&self.keys);
-        keys.push(&self.keys.records);
-        let call = scripts::SET_TOPOLOGY_PID.with_keys(&keys);
+        let call = scripts::SET_TOPOLOGY_PID.call();
         let call = self.by_its_worker(call, registration, id)?.arg(pid_text(pid));
         reported(self.ask(&call).await?, registration, id)
     }
 
     async fn switch(&self, script: &Script, id: &TopologyId) -> Result<()> {
-        let call = script
-            .with_keys(&changing(&self.keys))
-            .arg(self.now_argument()?)
-            .arg(id.as_str());
+        let call = script.call().arg(self.now_argument()?).arg(id.as_str());
         let answer = self.ask(&call).await?;
         match answer.word.as_str() {
             "changed" => Ok(()),
@@ -203,7 +183,7 @@ impl RedisStore {
         why: Option<&ErrorText>,
     ) -> Result<Option<WorkerName>> {
         let mut call = script
-            .with_keys(&telling(&self.keys))
+            .call()
             .arg(self.now_argument()?)
             .arg(id.as_str())
             .arg(ttl.as_micros())
@@ -220,10 +200,7 @@ impl RedisStore {
     }
 
     async fn forget_topology(&self, id: &TopologyId) -> Result<()> {
-        let keys = &self.keys;
-        let call = scripts::DELETE_TOPOLOGY
-            .with_keys(&[&keys.topologies, &keys.configs, &keys.topology_ids, &keys.held])
-            .arg(id.as_str());
+        let call = scripts::DELETE_TOPOLOGY.call().arg(id.as_str());
         let mut answer = self.ask(&call).await?;
         match answer.word.as_str() {
             "deleted" => Ok(()),
@@ -236,9 +213,7 @@ impl RedisStore {
     }
 
     async fn find_topology(&self, id: &TopologyId) -> Result<TopologyDetails> {
-        let call = scripts::GET_TOPOLOGY
-            .with_keys(&[&self.keys.topologies, &self.keys.configs])
-            .arg(id.as_str());
+        let call = scripts::GET_TOPOLOGY.call().arg(id.as_str());
         let mut answer = self.ask(&call).await?;
         match answer.word.as_str() {
             "found" => Ok(TopologyDetails {
@@ -273,7 +248,7 @@ impl RedisStore {
     async fn changes_of(&self, id: &TopologyId, page: &Page) -> Result<Paged<TopologyChange>> {
         let before = page.after.as_ref().map(Cursor::number).transpose()?;
         let call = scripts::TOPOLOGY_HISTORY
-            .with_keys(&[&self.keys.topology_history])
+            .call()
             .arg(id.as_str())
             .arg(before.map(ordered).unwrap_or_default())
             .arg(page.limit.get() + 1);
@@ -294,9 +269,15 @@ impl RedisStore {
 
     async fn trim_changes(&self, retention: &Retention, page: &Page) -> Result<Trimmed> {
         let after = page.after.as_ref().map(Cursor::topology).transpose()?;
-        let script = (&*scripts::TRIM_TOPOLOGY_HISTORY, &*self.keys.topology_history);
         let after = after.as_ref().map(TopologyId::as_str);
-        self.trim(script, after, retention, page, Cursor::behind_topology).await
+        self.trim(
+            &scripts::TRIM_TOPOLOGY_HISTORY,
+            after,
+            retention,
+            page,
+            Cursor::behind_topology,
+        )
+        .await
     }
 
     /// The arguments that the two scripts have in common by which the worker that has a topology speaks for it.
@@ -307,24 +288,6 @@ impl RedisStore {
             .arg(registration.incarnation.number())
             .arg(id.as_str()))
     }
-}
-
-/// The keys that a script needs to change topologies.
-fn changing(keys: &Keys) -> Vec<&str> {
-    vec![
-        &keys.topologies,
-        &keys.held,
-        &keys.in_use,
-        &keys.waiting,
-        &keys.topology_history,
-        &keys.counters,
-    ]
-}
-
-/// The same, and those to tell workers about it.
-fn telling(keys: &Keys) -> Vec<&str> {
-    let told = [&*keys.records, &*keys.messages, &*keys.ready, &*keys.expiry];
-    changing(keys).into_iter().chain(told).collect()
 }
 
 /// What is told, as a message is kept: `command NUL content`.

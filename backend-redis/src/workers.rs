@@ -70,20 +70,8 @@ impl Workers for RedisStore {
 
 impl RedisStore {
     async fn register(&self, name: &WorkerName) -> Result<Registration> {
-        let keys = &self.keys;
         let call = scripts::REGISTER_WORKER
-            .with_keys(&[
-                &keys.names,
-                &keys.records,
-                &keys.watched,
-                &keys.unwatched,
-                &keys.candidates,
-                &keys.ranking,
-                &keys.seat,
-                &keys.history,
-                &keys.counters,
-                &keys.gone,
-            ])
+            .call()
             .arg(self.now_argument()?)
             .arg(name.as_str());
         let mut answer = self.ask(&call).await?;
@@ -97,13 +85,12 @@ impl RedisStore {
     }
 
     async fn ping(&self, registration: &Registration) -> Result<()> {
-        let keys = &self.keys;
         let call = scripts::PING_WORKER
-            .with_keys(&[&keys.records, &keys.watched, &keys.unwatched])
+            .call()
             .arg(self.now_argument()?)
             .arg(registration.worker.as_str())
             .arg(registration.incarnation.number());
-        let answer = self.ask(&call).await?;
+        let answer = self.ask_in_group(call).await?;
         match answer.word.as_str() {
             "pinged" => Ok(()),
             _ => Err(refused_registration(&answer, registration)),
@@ -116,20 +103,8 @@ impl RedisStore {
         incarnation: Option<Incarnation>,
         status: WorkerStatus,
     ) -> Result<()> {
-        let keys = &self.keys;
         let call = scripts::SET_WORKER_STATUS
-            .with_keys(&[
-                &keys.records,
-                &keys.watched,
-                &keys.unwatched,
-                &keys.candidates,
-                &keys.ranking,
-                &keys.seat,
-                &keys.history,
-                &keys.counters,
-                &keys.in_use,
-                &keys.gone,
-            ])
+            .call()
             .arg(self.now_argument()?)
             .arg(name.as_str())
             .arg(incarnation.map(|it| it.number().to_string()).unwrap_or_default())
@@ -147,17 +122,7 @@ impl RedisStore {
     }
 
     async fn get(&self, name: &WorkerName) -> Result<Worker> {
-        let keys = &self.keys;
-        let call = scripts::GET_WORKER
-            .with_keys(&[
-                &keys.records,
-                &keys.watched,
-                &keys.unwatched,
-                &keys.candidates,
-                &keys.seat,
-            ])
-            .arg(self.now_argument()?)
-            .arg(name.as_str());
+        let call = scripts::GET_WORKER.call().arg(self.now_argument()?).arg(name.as_str());
         let mut answer = self.ask(&call).await?;
         match answer.word.as_str() {
             "found" => {
@@ -171,17 +136,9 @@ impl RedisStore {
     }
 
     async fn list(&self, page: &Page) -> Result<Paged<Worker>> {
-        let keys = &self.keys;
         let after = page.after.as_ref().map(Cursor::worker).transpose()?;
         let call = scripts::LIST_WORKERS
-            .with_keys(&[
-                &keys.names,
-                &keys.records,
-                &keys.watched,
-                &keys.unwatched,
-                &keys.candidates,
-                &keys.seat,
-            ])
+            .call()
             .arg(self.now_argument()?)
             .arg(after.as_ref().map_or("", WorkerName::as_str))
             .arg(page.limit.get() + 1);
@@ -203,10 +160,7 @@ impl RedisStore {
     }
 
     async fn count(&self) -> Result<RoleCounts> {
-        let keys = &self.keys;
-        let call = scripts::COUNT_WORKERS
-            .with_keys(&[&keys.names, &keys.candidates, &keys.seat])
-            .arg(self.now_argument()?);
+        let call = scripts::COUNT_WORKERS.call().arg(self.now_argument()?);
         let mut answer = self.ask(&call).await?;
         match answer.word.as_str() {
             "counted" => Ok(RoleCounts {
@@ -219,22 +173,7 @@ impl RedisStore {
     }
 
     async fn delete(&self, name: &WorkerName) -> Result<()> {
-        let keys = &self.keys;
-        let call = scripts::DELETE_WORKER
-            .with_keys(&[
-                &keys.names,
-                &keys.records,
-                &keys.unwatched,
-                &keys.messages,
-                &keys.handling,
-                &keys.ready,
-                &keys.hidden,
-                &keys.due,
-                &keys.expiry,
-                &keys.in_use,
-                &keys.gone,
-            ])
-            .arg(name.as_str());
+        let call = scripts::DELETE_WORKER.call().arg(name.as_str());
         let mut answer = self.ask(&call).await?;
         match answer.word.as_str() {
             "deleted" => Ok(()),
@@ -248,7 +187,7 @@ impl RedisStore {
     async fn history(&self, name: &WorkerName, page: &Page) -> Result<Paged<WorkerChange>> {
         let before = page.after.as_ref().map(Cursor::number).transpose()?;
         let call = scripts::WORKER_HISTORY
-            .with_keys(&[&self.keys.history])
+            .call()
             .arg(name.as_str())
             .arg(before.map(ordered).unwrap_or_default())
             .arg(page.limit.get() + 1);
@@ -268,30 +207,8 @@ impl RedisStore {
     }
 
     async fn refresh(&self, timeouts: &Timeouts) -> Result<Refreshed> {
-        let keys = &self.keys;
         let call = scripts::REFRESH_STATUSES
-            .with_keys(&[
-                &keys.records,
-                &keys.watched,
-                &keys.unwatched,
-                &keys.candidates,
-                &keys.ranking,
-                &keys.seat,
-                &keys.history,
-                &keys.counters,
-                &keys.messages,
-                &keys.handling,
-                &keys.ready,
-                &keys.hidden,
-                &keys.due,
-                &keys.expiry,
-                &keys.topologies,
-                &keys.held,
-                &keys.in_use,
-                &keys.waiting,
-                &keys.topology_history,
-                &keys.gone,
-            ])
+            .call()
             .arg(self.now_argument()?)
             .arg(timeouts.worker.as_micros())
             .arg(MAX_REFRESHED)
@@ -320,9 +237,15 @@ impl RedisStore {
 
     async fn trim_rows(&self, retention: &Retention, page: &Page) -> Result<Trimmed> {
         let after = page.after.as_ref().map(Cursor::worker).transpose()?;
-        let script = (&*scripts::TRIM_WORKER_HISTORY, &*self.keys.history);
         let after = after.as_ref().map(WorkerName::as_str);
-        self.trim(script, after, retention, page, Cursor::behind_worker).await
+        self.trim(
+            &scripts::TRIM_WORKER_HISTORY,
+            after,
+            retention,
+            page,
+            Cursor::behind_worker,
+        )
+        .await
     }
 }
 

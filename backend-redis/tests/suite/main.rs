@@ -6,6 +6,7 @@
 mod cluster;
 mod connection;
 mod contract;
+mod group;
 mod layout;
 mod opening;
 mod proxy;
