@@ -110,7 +110,12 @@ pub(crate) fn parse<T: FromStr>(text: &str) -> Result<T> {
 
 /// Reads the name of a worker.
 pub(crate) fn name(text: String) -> Result<WorkerName> {
-    WorkerName::try_from(text).map_err(|source| strange("the store holds a name that is none").caused_by(source))
+    named(text)
+}
+
+/// Reads a name of any kind.
+pub(crate) fn named<N: TryFrom<String, Error = Error>>(text: String) -> Result<N> {
+    N::try_from(text).map_err(|source| strange("the store holds a name that is none").caused_by(source))
 }
 
 /// [`ErrorKind::Corrupt`]: the store holds what these scripts do not write.

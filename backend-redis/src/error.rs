@@ -17,14 +17,41 @@ pub(crate) enum Progress {
     Sent(Effect),
 }
 
-/// The error for what the client or the server says.
-pub(crate) fn from_redis(error: &RedisError, progress: Progress) -> Error {
-    match error.code() {
-        Some(code) => refused(code, error.detail().unwrap_or_default()),
-        None if error.kind() == redis::ErrorKind::AuthenticationFailed => refused("WRONGPASS", ""),
-        None if error.kind() == redis::ErrorKind::RESP3NotSupported => refused("ERR", "unknown command HELLO"),
-        None if progress == Progress::Connecting && is_refused_by_tls(error) => untrusted().caused_by(error.clone()),
-        None => lost(progress).caused_by(error.clone()),
+/// Why a call has no answer, or none but a refusal.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    /// None: the time was over.
+    cause: Option<RedisError>,
+    progress: Progress,
+}
+
+impl Failure {
+    /// What the client or the server says.
+    pub(crate) fn new(cause: RedisError, progress: Progress) -> Self {
+        Self {
+            cause: Some(cause),
+            progress,
+        }
+    }
+
+    /// It took too long.
+    pub(crate) fn timed_out(progress: Progress) -> Self {
+        Self { cause: None, progress }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(Failure { cause, progress }: Failure) -> Self {
+        let Some(error) = cause else {
+            return lost(progress).with("cause", "the time-out of the handle ran out");
+        };
+        match error.code() {
+            Some(code) => refused(code, error.detail().unwrap_or_default()),
+            None if error.kind() == redis::ErrorKind::AuthenticationFailed => refused("WRONGPASS", ""),
+            None if error.kind() == redis::ErrorKind::RESP3NotSupported => refused("ERR", "unknown command HELLO"),
+            None if progress == Progress::Connecting && is_refused_by_tls(&error) => untrusted().caused_by(error),
+            None => lost(progress).caused_by(error),
+        }
     }
 }
 
@@ -42,11 +69,6 @@ fn untrusted() -> Error {
         "TLS with the server failed; its certificate must be for the host in the URL and of an authority in the file that \
          ssl-ca names (without it, of a public one): correct the URL, or the certificate",
     )
-}
-
-/// The error for a call that took too long.
-pub(crate) fn timed_out(progress: Progress) -> Error {
-    lost(progress).with("cause", "the time-out of the handle ran out")
 }
 
 fn lost(progress: Progress) -> Error {

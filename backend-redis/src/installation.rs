@@ -8,7 +8,7 @@ use convoke_core::{
 use redis::{FromRedisValue, RedisError, from_redis_value};
 
 use crate::answer::strange;
-use crate::error::{Progress, from_redis};
+use crate::error::{Failure, Progress};
 use crate::hints::POLL_BOUND;
 use crate::script::Effect;
 use crate::scripts::{self, MIGRATIONS, Migration};
@@ -53,19 +53,19 @@ impl Installation for RedisStore {
     }
 
     async fn clear(&self, _: Confirmed) -> Result<()> {
-        let cleared = self.ask(&scripts::CLEAR.with_keys(&self.keys.cleared())).await;
+        let cleared = self.ask(&scripts::CLEAR.call()).await;
         cleared.map(drop).map_err(|error| error.at("installation.clear"))
     }
 
     async fn reset(&self, _: Confirmed) -> Result<()> {
-        let reset = self.ask(&scripts::RESET.with_keys(&self.keys.all())).await;
+        let reset = self.ask(&scripts::RESET.call()).await;
         reset.map(drop).map_err(|error| error.at("installation.reset"))
     }
 }
 
 impl RedisStore {
     pub(crate) async fn schema_status(&self) -> Result<SchemaStatus> {
-        let mut answer = self.ask(&scripts::CHECK.with_keys(&[&self.keys.schema])).await?;
+        let mut answer = self.ask(&scripts::CHECK.call()).await?;
         if answer.word != "schema" {
             return Err(answer.unexpected());
         }
@@ -85,7 +85,7 @@ impl RedisStore {
         for migration in MIGRATIONS.iter().filter(|it| it.version > status.found) {
             let script = migration.script();
             let call = script
-                .with_keys(&self.keys.all())
+                .call()
                 .arg(migration.version)
                 .arg(migration.name)
                 .arg(migration.checksum());
@@ -125,7 +125,7 @@ impl RedisStore {
     }
 
     async fn look<T: FromRedisValue>(&self, command: &[&str]) -> Result<T> {
-        let failed = |error: RedisError| from_redis(&error, Progress::Sent(Effect::Read));
+        let failed = |error: RedisError| Error::from(Failure::new(error, Progress::Sent(Effect::Read)));
         let mut words = command.iter();
         let mut command = redis::cmd(words.next().copied().unwrap_or_default());
         for word in words {
@@ -212,9 +212,12 @@ mod tests {
 
     #[test]
     fn a_newer_layout_is_refused_and_a_changed_migration_is_corrupt() {
-        assert_eq!(judge(2, &HashMap::new()).unwrap_err().kind(), ErrorKind::Unsupported);
+        assert_eq!(judge(3, &HashMap::new()).unwrap_err().kind(), ErrorKind::Unsupported);
         let changed = HashMap::from([("0001_keys".to_owned(), "other".to_owned())]);
         assert_eq!(judge(1, &changed).unwrap_err().kind(), ErrorKind::Corrupt);
-        assert_eq!(judge(0, &HashMap::new()).unwrap().pending, ["0001_keys"]);
+        assert_eq!(
+            judge(0, &HashMap::new()).unwrap().pending,
+            ["0001_keys", "0002_topologies_locks_settings"]
+        );
     }
 }

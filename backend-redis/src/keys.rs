@@ -4,51 +4,130 @@ use std::fmt::Write as _;
 
 use convoke_core::{Namespace, WorkerName};
 
-/// The keys of an installation; `migrations/0001_keys.lua` says what each holds.
+/// A key of an installation; the files of `migrations/` say what each holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    Schema,
+    Counters,
+    Locks,
+    LockNames,
+    LockEnds,
+    Seat,
+    Names,
+    Records,
+    Watched,
+    Unwatched,
+    Candidates,
+    Ranking,
+    History,
+    Messages,
+    Handling,
+    Ready,
+    Hidden,
+    Due,
+    Expiry,
+    Topologies,
+    Configs,
+    TopologyIds,
+    Held,
+    InUse,
+    Waiting,
+    Gone,
+    TopologyHistory,
+    Settings,
+    Values,
+    SettingKeys,
+}
+
+impl Key {
+    /// All of them, as they are declared: first what `clear` leaves, what never falls and what was promised, then what it
+    /// empties, the seat before the others.
+    pub(crate) const ALL: &[Self] = &[
+        Self::Schema,
+        Self::Counters,
+        Self::Locks,
+        Self::LockNames,
+        Self::LockEnds,
+        Self::Seat,
+        Self::Names,
+        Self::Records,
+        Self::Watched,
+        Self::Unwatched,
+        Self::Candidates,
+        Self::Ranking,
+        Self::History,
+        Self::Messages,
+        Self::Handling,
+        Self::Ready,
+        Self::Hidden,
+        Self::Due,
+        Self::Expiry,
+        Self::Topologies,
+        Self::Configs,
+        Self::TopologyIds,
+        Self::Held,
+        Self::InUse,
+        Self::Waiting,
+        Self::Gone,
+        Self::TopologyHistory,
+        Self::Settings,
+        Self::Values,
+        Self::SettingKeys,
+    ];
+
+    /// What `clear` empties; the seat comes first.
+    pub(crate) const CLEARED: &[Self] = Self::ALL.split_at(5).1;
+
+    /// What its name ends with.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Schema => "schema",
+            Self::Counters => "counters",
+            Self::Seat => "seat",
+            Self::Names => "names",
+            Self::Records => "records",
+            Self::Watched => "watched",
+            Self::Unwatched => "unwatched",
+            Self::Candidates => "candidates",
+            Self::Ranking => "ranking",
+            Self::History => "history",
+            Self::Messages => "messages",
+            Self::Handling => "handling",
+            Self::Ready => "ready",
+            Self::Hidden => "hidden",
+            Self::Due => "due",
+            Self::Expiry => "expiry",
+            Self::Locks => "locks",
+            Self::LockNames => "lock_names",
+            Self::LockEnds => "lock_ends",
+            Self::Topologies => "topologies",
+            Self::Configs => "configs",
+            Self::TopologyIds => "topology_ids",
+            Self::Held => "held",
+            Self::InUse => "in_use",
+            Self::Waiting => "waiting",
+            Self::Gone => "gone",
+            Self::TopologyHistory => "topology_history",
+            Self::Settings => "settings",
+            Self::Values => "values",
+            Self::SettingKeys => "setting_keys",
+        }
+    }
+}
+
+/// The names of the keys of an installation.
 #[derive(Debug)]
 pub(crate) struct Keys {
     prefix: String,
-    pub(crate) schema: String,
-    pub(crate) counters: String,
-    pub(crate) names: String,
-    pub(crate) records: String,
-    pub(crate) watched: String,
-    pub(crate) unwatched: String,
-    pub(crate) candidates: String,
-    pub(crate) ranking: String,
-    pub(crate) seat: String,
-    pub(crate) history: String,
-    pub(crate) messages: String,
-    pub(crate) handling: String,
-    pub(crate) ready: String,
-    pub(crate) hidden: String,
-    pub(crate) due: String,
-    pub(crate) expiry: String,
+    /// By the order of [`Key::ALL`].
+    names: Vec<String>,
 }
 
 impl Keys {
     pub(crate) fn new(namespace: &Namespace) -> Self {
         let prefix = format!("{{convoke:{}}}", encoded(namespace.as_str()));
-        let key = |name: &str| format!("{prefix}:{name}");
-        Self {
-            schema: key("schema"),
-            counters: key("counters"),
-            names: key("names"),
-            records: key("records"),
-            watched: key("watched"),
-            unwatched: key("unwatched"),
-            candidates: key("candidates"),
-            ranking: key("ranking"),
-            seat: key("seat"),
-            history: key("history"),
-            messages: key("messages"),
-            handling: key("handling"),
-            ready: key("ready"),
-            hidden: key("hidden"),
-            due: key("due"),
-            expiry: key("expiry"),
-            prefix,
-        }
+        let names = Key::ALL.iter().map(|key| format!("{prefix}:{}", key.word())).collect();
+        Self { prefix, names }
     }
 
     /// What all keys begin with: the hash tag.
@@ -56,37 +135,13 @@ impl Keys {
         &self.prefix
     }
 
+    pub(crate) fn name(&self, key: Key) -> &str {
+        &self.names[key as usize]
+    }
+
     /// The channel on which a worker is told that it may have a message. The scripts name it so, too.
     pub(crate) fn channel(&self, worker: &WorkerName) -> String {
-        format!("{}:{worker}", self.messages)
-    }
-
-    /// What `clear` empties; the seat comes first.
-    pub(crate) fn cleared(&self) -> [&str; 14] {
-        [
-            &self.seat,
-            &self.names,
-            &self.records,
-            &self.watched,
-            &self.unwatched,
-            &self.candidates,
-            &self.ranking,
-            &self.history,
-            &self.messages,
-            &self.handling,
-            &self.ready,
-            &self.hidden,
-            &self.due,
-            &self.expiry,
-        ]
-    }
-
-    /// All of them; the schema and the counters come first.
-    pub(crate) fn all(&self) -> Vec<&str> {
-        [&*self.schema, &*self.counters]
-            .into_iter()
-            .chain(self.cleared())
-            .collect()
+        format!("{}:{worker}", self.name(Key::Messages))
     }
 }
 
@@ -125,9 +180,17 @@ mod tests {
     fn all_keys_of_a_namespace_have_one_hash_tag_whatever_its_name() {
         for name in ["default", "a{b}c", "}{", "%7B", "ä : b"] {
             let keys = Keys::new(&Namespace::new(name).unwrap());
-            let tags: HashSet<_> = keys.all().into_iter().map(tag).collect();
-            assert_eq!(tags.len(), 1, "{name}");
-            assert_eq!(keys.all().into_iter().collect::<HashSet<_>>().len(), 16);
+            let names = || Key::ALL.iter().map(|key| keys.name(*key));
+            assert_eq!(names().map(tag).collect::<HashSet<_>>().len(), 1, "{name}");
+            assert_eq!(names().collect::<HashSet<_>>().len(), 30);
+        }
+    }
+
+    #[test]
+    fn each_key_has_the_name_that_is_its_own() {
+        let keys = Keys::new(&Namespace::new("n").unwrap());
+        for key in Key::ALL {
+            assert!(keys.name(*key).ends_with(&format!("}}:{}", key.word())));
         }
     }
 

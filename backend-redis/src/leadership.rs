@@ -74,13 +74,13 @@ impl RedisStore {
 
     async fn renew(&self, lease: &Lease, ttl: Ttl) -> Result<Renewal> {
         let call = scripts::RENEW_LEASE
-            .with_keys(&[&self.keys.seat, &self.keys.watched])
+            .call()
             .arg(self.now_argument()?)
             .arg(lease.registration.worker.as_str())
             .arg(lease.registration.incarnation.number())
             .arg(lease.term.number())
             .arg(ttl.as_micros());
-        let mut answer = self.ask(&call).await?;
+        let mut answer = self.ask_in_group(call).await?;
         match answer.word.as_str() {
             "renewed" => Ok(Renewal::Renewed(Lease {
                 expires: answer.fields.time()?,
@@ -93,7 +93,7 @@ impl RedisStore {
 
     async fn give_up(&self, lease: &Lease) -> Result<Resignation> {
         let call = scripts::RESIGN
-            .with_keys(&[&self.keys.seat, &self.keys.history, &self.keys.counters])
+            .call()
             .arg(self.now_argument()?)
             .arg(lease.registration.worker.as_str())
             .arg(lease.registration.incarnation.number())
@@ -107,7 +107,7 @@ impl RedisStore {
     }
 
     async fn who_leads(&self) -> Result<Option<Leader>> {
-        let call = scripts::LEADER.with_keys(&[&self.keys.seat]).arg(self.now_argument()?);
+        let call = scripts::LEADER.call().arg(self.now_argument()?);
         let mut answer = self.ask(&call).await?;
         match answer.word.as_str() {
             "seat" => leader(&mut answer.fields),
@@ -116,10 +116,7 @@ impl RedisStore {
     }
 
     async fn check_leading(&self, term: Term) -> Result<()> {
-        let call = scripts::CHECK_TERM
-            .with_keys(&[&self.keys.seat])
-            .arg(self.now_argument()?)
-            .arg(term.number());
+        let call = scripts::CHECK_TERM.call().arg(self.now_argument()?).arg(term.number());
         let answer = self.ask(&call).await?;
         match answer.word.as_str() {
             "leads" => Ok(()),
@@ -130,17 +127,7 @@ impl RedisStore {
 
     /// What the three scripts of candidacies have in common.
     fn about_candidacy<'a>(&self, script: &'a Script, registration: &Registration) -> Result<Call<'a>> {
-        let keys = &self.keys;
-        let call = script.with_keys(&[
-            &keys.records,
-            &keys.watched,
-            &keys.unwatched,
-            &keys.candidates,
-            &keys.ranking,
-            &keys.seat,
-            &keys.history,
-            &keys.counters,
-        ]);
+        let call = script.call();
         Ok(call
             .arg(self.now_argument()?)
             .arg(registration.worker.as_str())

@@ -16,7 +16,8 @@ use redis::{
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
-use crate::error::{Progress, from_redis, timed_out};
+use crate::error::{Failure, Progress};
+use crate::keys::Keys;
 use crate::location::redirected;
 use crate::script::{Call, Effect};
 
@@ -58,6 +59,33 @@ struct Open {
     is_lost: Arc<AtomicBool>,
 }
 
+/// A call that is being made.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    effect: Effect,
+    deadline: Instant,
+    is_sent: AtomicBool,
+}
+
+impl Attempt {
+    pub(crate) fn new(effect: Effect, deadline: Instant) -> Self {
+        Self {
+            effect,
+            deadline,
+            is_sent: AtomicBool::new(false),
+        }
+    }
+
+    /// How far it has come.
+    pub(crate) fn progress(&self) -> Progress {
+        if self.is_sent.load(Ordering::Relaxed) {
+            Progress::Sent(self.effect)
+        } else {
+            Progress::Connecting
+        }
+    }
+}
+
 impl Open {
     fn discard(&self) {
         self.is_lost.store(true, Ordering::Release);
@@ -74,37 +102,53 @@ impl Link {
         }
     }
 
+    /// How long a call lasts at the longest.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Runs a script within the time-out of the handle. What may have happened is not repeated.
-    pub(crate) async fn run(&self, call: &Call<'_>) -> Result<Value> {
-        let deadline = Instant::now() + self.timeout;
-        let sent = Progress::Sent(call.effect());
-        match self.execute(call.by_hash(), call.effect(), deadline).await? {
+    pub(crate) async fn run(&self, call: &Call<'_>, keys: &Keys) -> Result<Value> {
+        let attempt = Attempt::new(call.effect(), Instant::now() + self.timeout);
+        Ok(self.attempt(call, keys, &attempt).await?)
+    }
+
+    /// The same until another time, and so that others can see how far it has come.
+    pub(crate) async fn attempt(&self, call: &Call<'_>, keys: &Keys, attempt: &Attempt) -> Result<Value, Failure> {
+        let refused = |error| Failure::new(error, Progress::Sent(attempt.effect));
+        match self.execute(&call.by_hash(keys), attempt).await? {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {}
-            answer => return answer.map_err(|error| from_redis(&error, sent)),
+            answer => return answer.map_err(refused),
         }
-        let answer = self.execute(&call.by_source(), call.effect(), deadline).await?;
-        answer.map_err(|error| from_redis(&error, sent))
+        let answer = self.execute(&call.by_source(keys), attempt).await?;
+        answer.map_err(refused)
     }
 
     /// Runs a command that changes nothing; what the server refuses is left to the caller to judge.
     pub(crate) async fn look(&self, command: &Cmd) -> Result<RedisResult<Value>> {
-        self.execute(command, Effect::Read, Instant::now() + self.timeout).await
+        let attempt = Attempt::new(Effect::Read, Instant::now() + self.timeout);
+        Ok(self.execute(command, &attempt).await?)
     }
 
     /// What the server answered, its refusals included; an error when there is no answer.
-    async fn execute(&self, command: &Cmd, effect: Effect, deadline: Instant) -> Result<RedisResult<Value>> {
+    async fn execute(&self, command: &Cmd, attempt: &Attempt) -> Result<RedisResult<Value>, Failure> {
+        let &Attempt { effect, deadline, .. } = attempt;
         let mut may_repeat = effect == Effect::Read;
         let mut redirections = 0;
         loop {
+            attempt.is_sent.store(false, Ordering::Relaxed);
             let open = self.open(deadline).await?;
             let mut connection = open.connection.clone();
-            let Ok(answer) = timeout_at(deadline, command.query_async::<Value>(&mut connection)).await else {
+            attempt.is_sent.store(true, Ordering::Relaxed);
+            let Ok(answer) = timeout_at(deadline, connection.send_packed_command(command)).await else {
                 // Its answer may still come, or never: either way nobody else should wait behind it.
                 open.discard();
-                return Err(timed_out(Progress::Sent(effect)));
+                return Err(Failure::timed_out(Progress::Sent(effect)));
             };
-            let Err(error) = answer else {
-                return Ok(answer);
+            let error = match answer {
+                Ok(Value::ServerError(error)) => RedisError::from(error),
+                Ok(answer) => return Ok(Ok(answer)),
+                Err(error) => error,
             };
             match error.kind() {
                 ErrorKind::Server(ServerErrorKind::Moved) if redirections < MAX_REDIRECTIONS => {
@@ -120,7 +164,7 @@ impl Link {
                 _ => {
                     open.discard();
                     if !may_repeat {
-                        return Err(from_redis(&error, Progress::Sent(effect)));
+                        return Err(Failure::new(error, Progress::Sent(effect)));
                     }
                     may_repeat = false;
                 }
@@ -129,16 +173,16 @@ impl Link {
     }
 
     /// The connection; makes it where there is none, for all who wait at once.
-    async fn open(&self, deadline: Instant) -> Result<Open> {
+    async fn open(&self, deadline: Instant) -> Result<Open, Failure> {
         let asked = Instant::now();
         let Ok(mut slot) = timeout_at(deadline, self.slot.lock()).await else {
-            return Err(timed_out(Progress::Connecting));
+            return Err(Failure::timed_out(Progress::Connecting));
         };
         if let Some(open) = slot.open.as_ref().filter(|open| !open.is_lost.load(Ordering::Acquire)) {
             return Ok(open.clone());
         }
         if let Some((_, error)) = slot.failed.as_ref().filter(|(at, _)| asked <= *at) {
-            return Err(from_redis(error, Progress::Connecting));
+            return Err(Failure::new(error.clone(), Progress::Connecting));
         }
         slot.open = None;
         match timeout_at(deadline, self.connect(&mut slot)).await {
@@ -147,16 +191,15 @@ impl Link {
                 Ok(open)
             }
             Ok(Err(error)) => {
-                let failure = from_redis(&error, Progress::Connecting);
-                slot.failed = Some((Instant::now(), error));
-                Err(failure)
+                slot.failed = Some((Instant::now(), error.clone()));
+                Err(Failure::new(error, Progress::Connecting))
             }
             Err(_) => {
                 slot.failed = Some((
                     Instant::now(),
                     std::io::Error::from(std::io::ErrorKind::TimedOut).into(),
                 ));
-                Err(timed_out(Progress::Connecting))
+                Err(Failure::timed_out(Progress::Connecting))
             }
         }
     }

@@ -50,23 +50,14 @@ impl Messages for RedisStore {
 
 impl RedisStore {
     async fn send(&self, message: &NewMessage) -> Result<MessageId> {
-        let keys = &self.keys;
         let NewMessage {
             worker,
             command,
             content,
             ..
         } = message;
-        let mut needed = vec![
-            &*keys.records,
-            &*keys.counters,
-            &*keys.messages,
-            &*keys.ready,
-            &*keys.expiry,
-        ];
-        needed.extend(message.term.map(|_| &*keys.seat));
         let mut call = scripts::SEND_MESSAGE
-            .with_keys(&needed)
+            .call()
             .arg(self.now_argument()?)
             .arg(worker.as_str())
             .arg(message.ttl.as_micros())
@@ -74,7 +65,7 @@ impl RedisStore {
         if let Some(term) = message.term {
             call = call.arg(term.number());
         }
-        let answer = self.ask(&call).await?;
+        let answer = self.ask_in_group(call).await?;
         match (answer.word.as_str(), message.term) {
             ("unknown", _) => Err(error::unknown_worker(worker)),
             ("stale_term", Some(term)) => Err(error::stale_term(term)),
@@ -130,16 +121,8 @@ impl RedisStore {
     }
 
     async fn ack(&self, receipt: &Receipt) -> Result<()> {
-        let keys = &self.keys;
-        let call = scripts::ACK_MESSAGE.with_keys(&[
-            &keys.records,
-            &keys.messages,
-            &keys.handling,
-            &keys.hidden,
-            &keys.due,
-            &keys.expiry,
-        ]);
-        let answer = self.ask(&self.with_receipt(call, receipt)?).await?;
+        let call = scripts::ACK_MESSAGE.call();
+        let answer = self.ask_in_group(self.with_receipt(call, receipt)?).await?;
         match answer.word.as_str() {
             "acknowledged" => Ok(()),
             _ => Err(refused_receipt(&answer, receipt)),
@@ -147,17 +130,9 @@ impl RedisStore {
     }
 
     async fn nack(&self, receipt: &Receipt, delay: Delay) -> Result<()> {
-        let keys = &self.keys;
-        let call = scripts::NACK_MESSAGE.with_keys(&[
-            &keys.records,
-            &keys.messages,
-            &keys.handling,
-            &keys.ready,
-            &keys.hidden,
-            &keys.due,
-        ]);
+        let call = scripts::NACK_MESSAGE.call();
         let call = self.with_receipt(call, receipt)?.arg(delay.as_micros());
-        let answer = self.ask(&call).await?;
+        let answer = self.ask_in_group(call).await?;
         match answer.word.as_str() {
             "released" => Ok(()),
             _ => Err(refused_receipt(&answer, receipt)),
@@ -165,10 +140,9 @@ impl RedisStore {
     }
 
     async fn extend(&self, receipt: &Receipt, visibility: Ttl) -> Result<Timestamp> {
-        let keys = &self.keys;
-        let call = scripts::EXTEND_CLAIM.with_keys(&[&keys.records, &keys.handling, &keys.due]);
+        let call = scripts::EXTEND_CLAIM.call();
         let call = self.with_receipt(call, receipt)?.arg(visibility.as_micros());
-        let mut answer = self.ask(&call).await?;
+        let mut answer = self.ask_in_group(call).await?;
         match answer.word.as_str() {
             "extended" => answer.fields.time(),
             _ => Err(refused_receipt(&answer, receipt)),
@@ -176,13 +150,12 @@ impl RedisStore {
     }
 
     async fn peek(&self, worker: &WorkerName, page: &Page) -> Result<Paged<QueuedMessage>> {
-        let keys = &self.keys;
         let mut after = page.after.as_ref().map(Cursor::number).transpose()?;
         let mut items = Vec::new();
         // Once, unless messages that expired and were not dropped yet leave gaps, or the messages are very large.
         loop {
             let call = scripts::PEEK_MESSAGES
-                .with_keys(&[&keys.messages, &keys.handling, &keys.ready, &keys.hidden])
+                .call()
                 .arg(self.now_argument()?)
                 .arg(worker.as_str())
                 .arg(after.map(ordered).unwrap_or_default())
@@ -221,28 +194,17 @@ impl RedisStore {
     /// Runs a script that takes from the worker's queue until it has dropped what stood in its way.
     async fn ask_queue(
         &self,
-        script: &Script,
+        script: &'static Script,
         registration: &Registration,
         with_rest: impl for<'a> Fn(Call<'a>) -> Call<'a>,
     ) -> Result<Answer> {
-        let keys = &self.keys;
         loop {
             let call = script
-                .with_keys(&[
-                    &keys.records,
-                    &keys.watched,
-                    &keys.unwatched,
-                    &keys.messages,
-                    &keys.handling,
-                    &keys.ready,
-                    &keys.hidden,
-                    &keys.due,
-                    &keys.expiry,
-                ])
+                .call()
                 .arg(self.now_argument()?)
                 .arg(registration.worker.as_str())
                 .arg(registration.incarnation.number());
-            let answer = self.ask(&with_rest(call)).await?;
+            let answer = self.ask_in_group(with_rest(call)).await?;
             if answer.word != "more" {
                 return Ok(answer);
             }

@@ -8,6 +8,7 @@ use convoke_core::{
 };
 
 use crate::answer::Answer;
+use crate::group::Group;
 use crate::hints::Listener;
 use crate::keys::Keys;
 use crate::link::Link;
@@ -16,8 +17,9 @@ use crate::script::Call;
 
 /// A handle to an installation on Redis or Valkey.
 pub struct RedisStore {
-    pub(crate) keys: Keys,
-    pub(crate) link: Link,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) link: Arc<Link>,
+    group: Group,
     pub(crate) clock: Clock,
     pub(crate) listener: Listener,
     pub(crate) database: i64,
@@ -28,9 +30,12 @@ const LAST_MICROS: i64 = (1 << 53) - 366 * 86_400 * 1_000_000;
 
 impl RedisStore {
     fn new(location: &Location, options: &OpenOptions) -> Self {
+        let keys = Arc::new(Keys::new(&location.namespace));
+        let link = Arc::new(Link::new(location.connection.clone(), options.timeout));
         Self {
-            keys: Keys::new(&location.namespace),
-            link: Link::new(location.connection.clone(), options.timeout),
+            group: Group::new(Arc::clone(&link), Arc::clone(&keys)),
+            keys,
+            link,
             clock: options.clock.clone(),
             listener: Listener::new(location.connection.clone(), options.timeout),
             database: location.database,
@@ -51,7 +56,12 @@ impl RedisStore {
 
     /// Runs a script and reads its answer.
     pub(crate) async fn ask(&self, call: &Call<'_>) -> Result<Answer> {
-        Answer::read(self.link.run(call).await?)
+        Answer::read(self.link.run(call, &self.keys).await?)
+    }
+
+    /// Runs a script, together with those that others of this handle ask for meanwhile, and reads its answer.
+    pub(crate) async fn ask_in_group(&self, call: Call<'static>) -> Result<Answer> {
+        Answer::read(self.group.run(call).await?)
     }
 
     async fn set_up(&self, policy: SchemaPolicy) -> Result<()> {

@@ -5,11 +5,12 @@ use std::str::FromStr;
 use convoke_core::leadership::{Seat, role_of};
 use convoke_core::workers::MAX_REFRESHED;
 use convoke_core::{
-    Cursor, Error, Incarnation, Page, Paged, Refreshed, Registration, Result, RoleCounts, Timeouts, Timestamp, Vacated,
-    Worker, WorkerChange, WorkerName, WorkerStatus, Workers, async_trait, error,
+    Cursor, Error, Incarnation, Page, Paged, Refreshed, Registration, Result, Retention, RoleCounts, Timeouts,
+    Timestamp, TopologyId, Trimmed, Vacated, Worker, WorkerChange, WorkerName, WorkerStatus, Workers, async_trait,
+    error,
 };
 
-use crate::answer::{Fields, parse, strange};
+use crate::answer::{Fields, named, parse, strange};
 use crate::keys::ordered;
 use crate::scripts;
 use crate::store::{RedisStore, refused_registration};
@@ -56,6 +57,11 @@ impl Workers for RedisStore {
             .map_err(|error| error.at("workers.history"))
     }
 
+    async fn trim_worker_history(&self, retention: &Retention, page: &Page) -> Result<Trimmed> {
+        let trimmed = self.trim_rows(retention, page).await;
+        trimmed.map_err(|error| error.at("workers.trim_history"))
+    }
+
     async fn refresh_statuses(&self, timeouts: &Timeouts) -> Result<Refreshed> {
         let refreshed = self.refresh(timeouts).await;
         refreshed.map_err(|error| error.at("workers.refresh_statuses"))
@@ -64,19 +70,8 @@ impl Workers for RedisStore {
 
 impl RedisStore {
     async fn register(&self, name: &WorkerName) -> Result<Registration> {
-        let keys = &self.keys;
         let call = scripts::REGISTER_WORKER
-            .with_keys(&[
-                &keys.names,
-                &keys.records,
-                &keys.watched,
-                &keys.unwatched,
-                &keys.candidates,
-                &keys.ranking,
-                &keys.seat,
-                &keys.history,
-                &keys.counters,
-            ])
+            .call()
             .arg(self.now_argument()?)
             .arg(name.as_str());
         let mut answer = self.ask(&call).await?;
@@ -90,13 +85,12 @@ impl RedisStore {
     }
 
     async fn ping(&self, registration: &Registration) -> Result<()> {
-        let keys = &self.keys;
         let call = scripts::PING_WORKER
-            .with_keys(&[&keys.records, &keys.watched, &keys.unwatched])
+            .call()
             .arg(self.now_argument()?)
             .arg(registration.worker.as_str())
             .arg(registration.incarnation.number());
-        let answer = self.ask(&call).await?;
+        let answer = self.ask_in_group(call).await?;
         match answer.word.as_str() {
             "pinged" => Ok(()),
             _ => Err(refused_registration(&answer, registration)),
@@ -109,18 +103,8 @@ impl RedisStore {
         incarnation: Option<Incarnation>,
         status: WorkerStatus,
     ) -> Result<()> {
-        let keys = &self.keys;
         let call = scripts::SET_WORKER_STATUS
-            .with_keys(&[
-                &keys.records,
-                &keys.watched,
-                &keys.unwatched,
-                &keys.candidates,
-                &keys.ranking,
-                &keys.seat,
-                &keys.history,
-                &keys.counters,
-            ])
+            .call()
             .arg(self.now_argument()?)
             .arg(name.as_str())
             .arg(incarnation.map(|it| it.number().to_string()).unwrap_or_default())
@@ -138,17 +122,7 @@ impl RedisStore {
     }
 
     async fn get(&self, name: &WorkerName) -> Result<Worker> {
-        let keys = &self.keys;
-        let call = scripts::GET_WORKER
-            .with_keys(&[
-                &keys.records,
-                &keys.watched,
-                &keys.unwatched,
-                &keys.candidates,
-                &keys.seat,
-            ])
-            .arg(self.now_argument()?)
-            .arg(name.as_str());
+        let call = scripts::GET_WORKER.call().arg(self.now_argument()?).arg(name.as_str());
         let mut answer = self.ask(&call).await?;
         match answer.word.as_str() {
             "found" => {
@@ -162,17 +136,9 @@ impl RedisStore {
     }
 
     async fn list(&self, page: &Page) -> Result<Paged<Worker>> {
-        let keys = &self.keys;
         let after = page.after.as_ref().map(Cursor::worker).transpose()?;
         let call = scripts::LIST_WORKERS
-            .with_keys(&[
-                &keys.names,
-                &keys.records,
-                &keys.watched,
-                &keys.unwatched,
-                &keys.candidates,
-                &keys.seat,
-            ])
+            .call()
             .arg(self.now_argument()?)
             .arg(after.as_ref().map_or("", WorkerName::as_str))
             .arg(page.limit.get() + 1);
@@ -194,10 +160,7 @@ impl RedisStore {
     }
 
     async fn count(&self) -> Result<RoleCounts> {
-        let keys = &self.keys;
-        let call = scripts::COUNT_WORKERS
-            .with_keys(&[&keys.names, &keys.candidates, &keys.seat])
-            .arg(self.now_argument()?);
+        let call = scripts::COUNT_WORKERS.call().arg(self.now_argument()?);
         let mut answer = self.ask(&call).await?;
         match answer.word.as_str() {
             "counted" => Ok(RoleCounts {
@@ -210,24 +173,12 @@ impl RedisStore {
     }
 
     async fn delete(&self, name: &WorkerName) -> Result<()> {
-        let keys = &self.keys;
-        let call = scripts::DELETE_WORKER
-            .with_keys(&[
-                &keys.names,
-                &keys.records,
-                &keys.unwatched,
-                &keys.messages,
-                &keys.handling,
-                &keys.ready,
-                &keys.hidden,
-                &keys.due,
-                &keys.expiry,
-            ])
-            .arg(name.as_str());
+        let call = scripts::DELETE_WORKER.call().arg(name.as_str());
         let mut answer = self.ask(&call).await?;
         match answer.word.as_str() {
             "deleted" => Ok(()),
             "unknown" => Err(error::unknown_worker(name)),
+            "in_use" => Err(error::worker_in_use(name)),
             "not_unloaded" => Err(error::not_unloaded(name, word(&answer.fields.text()?)?)),
             _ => Err(answer.unexpected()),
         }
@@ -236,7 +187,7 @@ impl RedisStore {
     async fn history(&self, name: &WorkerName, page: &Page) -> Result<Paged<WorkerChange>> {
         let before = page.after.as_ref().map(Cursor::number).transpose()?;
         let call = scripts::WORKER_HISTORY
-            .with_keys(&[&self.keys.history])
+            .call()
             .arg(name.as_str())
             .arg(before.map(ordered).unwrap_or_default())
             .arg(page.limit.get() + 1);
@@ -256,27 +207,12 @@ impl RedisStore {
     }
 
     async fn refresh(&self, timeouts: &Timeouts) -> Result<Refreshed> {
-        let keys = &self.keys;
         let call = scripts::REFRESH_STATUSES
-            .with_keys(&[
-                &keys.records,
-                &keys.watched,
-                &keys.unwatched,
-                &keys.candidates,
-                &keys.ranking,
-                &keys.seat,
-                &keys.history,
-                &keys.counters,
-                &keys.messages,
-                &keys.handling,
-                &keys.ready,
-                &keys.hidden,
-                &keys.due,
-                &keys.expiry,
-            ])
+            .call()
             .arg(self.now_argument()?)
             .arg(timeouts.worker.as_micros())
-            .arg(MAX_REFRESHED);
+            .arg(MAX_REFRESHED)
+            .arg(timeouts.waiting.as_micros());
         let mut answer = self.ask(&call).await?;
         if answer.word != "refreshed" {
             return Err(answer.unexpected());
@@ -292,8 +228,24 @@ impl RedisStore {
             })
         };
         let lapsed = names(&mut answer.fields.list()?)?;
+        let unassigned: Vec<TopologyId> = names(&mut answer.fields.list()?)?;
         let more = answer.fields.parsed::<u8>()? == 1;
-        Ok(Refreshed::new(died, vacated, lapsed, more))
+        Ok(Refreshed::new(died, vacated, lapsed)
+            .with_unassigned(unassigned)
+            .with_more(more))
+    }
+
+    async fn trim_rows(&self, retention: &Retention, page: &Page) -> Result<Trimmed> {
+        let after = page.after.as_ref().map(Cursor::worker).transpose()?;
+        let after = after.as_ref().map(WorkerName::as_str);
+        self.trim(
+            &scripts::TRIM_WORKER_HISTORY,
+            after,
+            retention,
+            page,
+            Cursor::behind_worker,
+        )
+        .await
     }
 }
 
@@ -354,10 +306,10 @@ fn change(name: &WorkerName, row: &str) -> Result<(u64, WorkerChange)> {
     Ok((parse(number)?, change))
 }
 
-fn names(fields: &mut Fields) -> Result<Vec<WorkerName>> {
+fn names<N: TryFrom<String, Error = Error>>(fields: &mut Fields) -> Result<Vec<N>> {
     let mut names = Vec::new();
     while !fields.is_done() {
-        names.push(fields.worker()?);
+        names.push(named(fields.text()?)?);
     }
     Ok(names)
 }

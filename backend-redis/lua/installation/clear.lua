@@ -1,6 +1,6 @@
--- Deletes workers, lead, messages and history, in one step and without listing them. The schema stays, and so do the
--- counters, the term and the promise of the latest lease.
--- KEYS    seat, and every other key of the installation but schema and counters
+-- Deletes workers, lead, topologies, messages, settings and histories, in one step and without listing them. The schema
+-- stays, and so do the counters, the term, the promise of the latest lease, and locks.
+-- KEYS    seat, and every other key of the installation but schema, counters and those of locks
 -- ARGV    none
 -- Answer  "cleared"
 local seat = KEYS[1]

@@ -9,8 +9,11 @@ local held = seat_of(seat)
 if not holds(held, term, worker, incarnation, now) then
   return with_leader('lost', held, now)
 end
-local ends = whole(math.max(held.ends, now + ttl))
-redis.call('HSET', seat, 'until', ends)
+local ends = math.max(held.ends, now + ttl)
+-- Of many that are asked for at once only the longest has something to write.
+if ends > held.ends then
+  redis.call('HSET', seat, 'until', whole(ends))
+end
 -- Whoever holds the seat is alive: every other status vacates it in the same step.
 redis.call('ZADD', watched, whole(now), worker)
-return { 'renewed', ends }
+return { 'renewed', whole(ends) }

@@ -1,5 +1,5 @@
 -- Puts a message at the end of a worker's queue. Restates core::leadership::check_leading where a term is given.
--- KEYS    records, counters, messages, ready, expiry, and where a term is given: seat
+-- KEYS    records, counters, messages, ready, expiry, seat
 -- ARGV    now (empty: this server's), worker, ttl in microseconds, "command NUL content", and where only the leader may
 --         send this: its term
 -- Answer  the id (16 digits) or "unknown" or "stale_term"

@@ -17,6 +17,7 @@ local function release_due(keys, worker, now)
     local attempts, visible_from = parse_handling(handling or '')
     handlings[2 * index - 1], handlings[2 * index] = ids[index], handling_of(attempts, visible_from, '-', worker)
   end
+  moved = moved + #over
   redis.call('HSET', keys.handling, unpack(handlings))
   redis.call('ZREM', keys.due, unpack(over))
   redis.call('ZREM', keys.hidden, unpack(members))
@@ -26,6 +27,7 @@ end
 
 -- Drops messages that nobody holds.
 local function drop(keys, ids, members)
+  moved = moved + #ids
   redis.call('ZREM', keys.ready, unpack(members))
   redis.call('ZREM', keys.expiry, unpack(members))
   redis.call('HDEL', keys.handling, unpack(ids))
@@ -67,5 +69,6 @@ local function deliverable(keys, worker, max, now)
       break
     end
   end
+  moved, gathered = moved + #ids, gathered + bytes
   return ids, members, messages
 end

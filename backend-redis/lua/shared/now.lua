@@ -1,10 +1,14 @@
--- The time in microseconds: the one given (a handle with a manual clock), or this server's.
+-- The time in microseconds: the one given (a handle with a manual clock), or this server's when the script began.
+local time_of_server
 local function now_of(given)
   if given ~= '' then
     return tonumber(given)
   end
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000000 + tonumber(time[2])
+  if not time_of_server then
+    local time = redis.call('TIME')
+    time_of_server = tonumber(time[1]) * 1000000 + tonumber(time[2])
+  end
+  return time_of_server
 end
 
 -- A whole number as text; Lua's own conversion keeps 14 digits only. Exact below 2^53.

@@ -7,6 +7,8 @@
 local STEP = 1000
 -- How many bytes of messages one script gathers before it stops.
 local GATHERED_BYTES = 16777216
+-- How many it has moved and dropped, and how many bytes it has gathered: a script of several operations ends early.
+local moved, gathered = 0, 0
 
 local function member_of(worker, id)
   return worker .. '\0' .. id

@@ -1,14 +1,21 @@
--- Marks what is over: silent workers, a lead, candidacies. Restates core::workers::is_silent and Seat::leader, and drops
--- expired messages that nobody holds (core::messages::Handling::is_gone), a step of them.
+-- Marks what is over: silent workers, a lead, candidacies, topologies that wait too long or are of workers that are gone.
+-- Restates core::workers::is_silent and Seat::leader, and drops expired messages that nobody holds
+-- (core::messages::Handling::is_gone), a step of them.
 -- KEYS    records, watched, unwatched, candidates, ranking, seat, history, counters,
---         messages, handling, ready, hidden, due, expiry
--- ARGV    now (empty: this server's), time-out of workers in microseconds, how many workers it buries at most
+--         messages, handling, ready, hidden, due, expiry, topologies, held, in_use, waiting, topology_history, gone
+-- ARGV    now (empty: this server's), time-out of workers in microseconds, how many workers it buries at most, and as many
+--         topologies it takes away, time-out of waiting topologies in microseconds
 -- Answer  {"refreshed", {name of who died, …}, {} or {name, term} of the vacated lead, {name of whose candidacy lapsed,
---         …}, 1 when more workers are silent, else 0}
+--         …}, {id of a topology that was taken away, …}, 1 when there is more of either, else 0}
 local records, watched, unwatched, candidates, ranking = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local seat, history, counters = KEYS[6], KEYS[7], KEYS[8]
 local messages, handling, ready, hidden, due, expiry = KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14]
+local keys = {
+  topologies = KEYS[15], held = KEYS[16], in_use = KEYS[17], waiting = KEYS[18], topology_history = KEYS[19],
+  gone = KEYS[20], counters = counters,
+}
 local now, timeout, most = now_of(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local waiting_timeout = tonumber(ARGV[4])
 
 local function bury(name, last_ping)
   local incarnation = record_of(records, name)
@@ -19,6 +26,7 @@ local function bury(name, last_ping)
   redis.call('ZREM', watched, name)
   redis.call('ZADD', unwatched, last_ping, name)
   step_back(candidates, ranking, seat, name)
+  mark_gone(keys.gone, keys.in_use, name, 'dead')
   record_change(history, counters, name, now, incarnation, 'dead', 'normal')
 end
 
@@ -75,5 +83,6 @@ for _, name in ipairs(redis.call('ZRANGEBYSCORE', candidates, '-inf', whole(now)
   local incarnation, status = record_of(records, name)
   record_change(history, counters, name, now, incarnation, status, 'normal')
 end
+local unassigned, more_of_them = take_away(keys, waiting_timeout, most, now)
 drop_expired()
-return { 'refreshed', died, vacated, lapsed, more }
+return { 'refreshed', died, vacated, lapsed, unassigned, math.max(more, more_of_them) }

@@ -4,11 +4,15 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use convoke_backend_redis::RedisDriver;
-use convoke_core::{Clock, Confirmed, Delay, Driver, ManualClock, Page, Term, Timeouts, Ttl, WorkerStatus};
+use convoke_core::{
+    Clock, Confirmed, Delay, Driver, ErrorText, ManualClock, Page, Payload, Report, Retention, SettingRange,
+    SettingsExt, Store, Term, Timeouts, TopologiesExt, Ttl, WorkerStatus,
+};
 use convoke_test_servers::Server;
 use futures_util::StreamExt;
 
 use crate::server::{Raw, claim, message, open, options, private, until, worker};
+use crate::topologies::{acquire, key, register, topology};
 
 const CLUSTERED: [&str; 2] = ["--cluster-enabled", "yes"];
 
@@ -31,7 +35,8 @@ async fn one_node() -> (Server, Raw) {
     (server, raw)
 }
 
-/// Every operation, in a way that makes its script touch all it ever touches.
+/// Every operation of workers, leadership and messages, in a way that makes its script touch all it ever touches, and
+/// then those of the others.
 async fn everything(url: &str) {
     let clock = ManualClock::default();
     let by_hand = options(url).with_clock(Clock::Manual(clock.clone()));
@@ -87,8 +92,65 @@ async fn everything(url: &str) {
         .refresh_statuses(&Timeouts::default().with_worker(Ttl::MIN))
         .await
         .unwrap();
+    topologies(&store, &clock).await;
+    locks_and_settings(&store, &clock).await;
     store.clear(Confirmed::YesDeleteEverything).await.unwrap();
     store.reset(Confirmed::YesDeleteEverything).await.unwrap();
+}
+
+async fn topologies(store: &Arc<dyn Store>, clock: &ManualClock) {
+    let [t, u] = ["t", "u"].map(topology);
+    let page = Page::default();
+    clock.advance(Ttl::from_secs(60));
+    let me = &store.register_worker(&worker("a")).await.unwrap();
+    let lease = store.campaign(me, Ttl::from_secs(600)).await.unwrap();
+    let term = lease.elected().unwrap().term;
+    for id in ["t", "u"] {
+        register(store, id).await;
+        store.enable_topology(&topology(id)).await.unwrap();
+        store.assign_topology(term, &topology(id), &me.worker).await.unwrap();
+    }
+    store.report_topology(me, &t, &Report::Running).await.unwrap();
+    store.set_topology_pid(me, &t, Some(1)).await.unwrap();
+    store.stop_topology(&t).await.unwrap();
+    store.kill_topology(&t).await.unwrap();
+    store.disable_topology(&u).await.unwrap();
+    store.set_topology_error(&t, &ErrorText::new("why")).await.unwrap();
+    store.enable_topology(&t).await.unwrap();
+    store.clear_topology_error(&t).await.unwrap();
+    store.report_topology(me, &t, &Report::Released).await.unwrap();
+    store.get_topology(&t).await.unwrap();
+    store.list_topologies(&page).await.unwrap();
+    store.list_assigned_topologies(&me.worker, &page).await.unwrap();
+    store.topology_history(&t, &page).await.unwrap();
+    store.delete_topology(&t).await.unwrap();
+    store
+        .set_worker_status(&me.worker, None, WorkerStatus::Dead)
+        .await
+        .unwrap();
+    store.refresh_statuses(&Timeouts::default()).await.unwrap();
+    clock.advance(Ttl::from_secs(1));
+    let nothing = Retention::FOREVER.with_age(Ttl::MIN);
+    store.trim_topology_history(&nothing, &page).await.unwrap();
+    store.trim_worker_history(&nothing, &page).await.unwrap();
+}
+
+async fn locks_and_settings(store: &Arc<dyn Store>, clock: &ManualClock) {
+    acquire(store, "m", Ttl::MIN).await;
+    clock.advance(Ttl::from_secs(1));
+    let held = acquire(store, "l", Ttl::from_secs(10)).await;
+    store.renew_lock(&held, Ttl::from_secs(20)).await.unwrap();
+    store.check_lock(&held.name, held.token).await.unwrap();
+    store.get_lock(&held.name).await.unwrap().unwrap();
+    store.list_locks(&Page::default()).await.unwrap();
+    store.release_lock(&held).await.unwrap();
+    store.put_setting(&key("k"), &Payload::empty()).await.unwrap();
+    store.get_setting(&key("k")).await.unwrap().unwrap();
+    store
+        .list_settings(&SettingRange::all(), &Page::default())
+        .await
+        .unwrap();
+    store.delete_setting(&key("k")).await.unwrap();
 }
 
 #[tokio::test]
@@ -181,5 +243,5 @@ async fn no_script_touches_a_key_that_it_was_not_given() {
             }
         }
     }
-    assert_eq!(touched.len(), 16, "{touched:?}");
+    assert_eq!(touched.len(), 30, "{touched:?}");
 }

@@ -6,6 +6,7 @@
 mod cluster;
 mod connection;
 mod contract;
+mod group;
 mod layout;
 mod opening;
 mod proxy;
@@ -13,3 +14,5 @@ mod queue;
 mod server;
 #[cfg(feature = "tls-rustls")]
 mod tls;
+mod topologies;
+mod upgrade;
