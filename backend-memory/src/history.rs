@@ -6,43 +6,94 @@ use std::ops::Bound;
 use convoke_core::history::MAX_TRIMMED;
 use convoke_core::{Cursor, Page, Paged, Result, Retention, Timestamp, Trimmed};
 
+/// The histories of all names that have rows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Histories<K, T> {
+    of: BTreeMap<K, History<T>>,
+    /// Greater than the number of every row of a name whose rows were all dropped: its next row goes on from here, so that
+    /// no cursor stands in front of rows that are newer than it.
+    unused: u64,
+}
+
 /// The rows of one name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct History<T> {
-    /// How many were dropped: the number of the oldest one kept.
-    dropped: u64,
+struct History<T> {
+    /// The number of the oldest one kept.
+    first: u64,
     rows: VecDeque<T>,
 }
 
-impl<T> Default for History<T> {
+impl<K, T> Default for Histories<K, T> {
     fn default() -> Self {
         Self {
-            dropped: 0,
-            rows: VecDeque::new(),
+            of: BTreeMap::new(),
+            unused: 0,
         }
     }
 }
 
-impl<T: Clone> History<T> {
-    pub(crate) fn push(&mut self, row: T) {
-        self.rows.push_back(row);
+impl<K: Ord + Clone, T: Clone> Histories<K, T> {
+    pub(crate) fn push(&mut self, name: &K, row: T) {
+        let unused = self.unused;
+        let begun = || History {
+            first: unused,
+            rows: VecDeque::new(),
+        };
+        let history = self.of.entry(name.clone()).or_insert_with(begun);
+        history.rows.push_back(row);
     }
 
-    /// A page of it, newest first. A cursor stands behind the number of a row, however many were dropped since.
-    pub(crate) fn page(&self, page: &Page) -> Result<Paged<T>> {
-        let end = match &page.after {
+    /// A page of the history of a name, newest first; empty when it has none.
+    pub(crate) fn page(&self, name: &K, page: &Page) -> Result<Paged<T>> {
+        let after = page.after.as_ref().map(Cursor::number).transpose()?;
+        let (first, items) = match self.of.get(name) {
+            Some(history) => (history.first, history.behind(after, page.limit.as_usize() + 1)),
+            None => (0, Vec::new()),
+        };
+        let page = Paged::cut(items, page.limit, |(index, _): &(usize, T)| {
+            Cursor::behind_number(first + *index as u64)
+        });
+        Ok(page.map(|(_, row)| row))
+    }
+
+    /// Trims the histories of a page of names.
+    pub(crate) fn trim(
+        &mut self,
+        after: Option<K>,
+        retention: &Retention,
+        (page, now): (&Page, Timestamp),
+        at: impl Fn(&T) -> Timestamp,
+        behind: impl Fn(&K) -> Cursor,
+    ) -> Trimmed {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let names = self.of.range((from, Bound::Unbounded)).map(|(name, _)| name.clone());
+        let names = Paged::cut(names.take(page.limit.as_usize() + 1).collect(), page.limit, behind);
+        let mut rows = 0;
+        for name in &names.items {
+            if let Some(history) = self.of.get_mut(name) {
+                rows += history.trim(retention, &at, now);
+                if history.rows.is_empty() {
+                    self.unused = self.unused.max(history.first);
+                    self.of.remove(name);
+                }
+            }
+        }
+        Trimmed { rows, next: names.next }
+    }
+}
+
+impl<T: Clone> History<T> {
+    /// Its rows behind the one of this number, however many were dropped since, newest first and with their indexes.
+    fn behind(&self, after: Option<u64>, most: usize) -> Vec<(usize, T)> {
+        let end = match after {
             None => self.rows.len(),
-            Some(cursor) => {
-                let kept = cursor.number()?.saturating_sub(self.dropped);
+            Some(number) => {
+                let kept = number.saturating_sub(self.first);
                 usize::try_from(kept).unwrap_or(usize::MAX).min(self.rows.len())
             }
         };
-        let newest_first = self.rows.range(..end).enumerate().rev().take(page.limit.as_usize() + 1);
-        let numbered = newest_first.map(|(index, row)| (self.dropped + index as u64, row.clone()));
-        let page = Paged::cut(numbered.collect(), page.limit, |(number, _): &(u64, T)| {
-            Cursor::behind_number(*number)
-        });
-        Ok(page.map(|(_, row)| row))
+        let newest_first = self.rows.range(..end).cloned().enumerate().rev();
+        newest_first.take(most).collect()
     }
 
     fn trim(&mut self, retention: &Retention, at: impl Fn(&T) -> Timestamp, now: Timestamp) -> u64 {
@@ -54,36 +105,7 @@ impl<T: Clone> History<T> {
             self.rows.pop_front();
             dropped += 1;
         }
-        self.dropped += dropped;
+        self.first += dropped;
         dropped
     }
-}
-
-/// A page of a history that may not be there.
-pub(crate) fn page_of<T: Clone>(history: Option<&History<T>>, page: &Page) -> Result<Paged<T>> {
-    history.map_or_else(|| History::default().page(page), |history| history.page(page))
-}
-
-/// Trims the histories of a page of names.
-pub(crate) fn trim<K: Ord + Clone, T: Clone>(
-    histories: &mut BTreeMap<K, History<T>>,
-    after: Option<K>,
-    retention: &Retention,
-    (page, now): (&Page, Timestamp),
-    at: impl Fn(&T) -> Timestamp,
-    behind: impl Fn(&K) -> Cursor,
-) -> Trimmed {
-    let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-    let names = histories.range((from, Bound::Unbounded)).map(|(name, _)| name.clone());
-    let names = Paged::cut(names.take(page.limit.as_usize() + 1).collect(), page.limit, behind);
-    let mut rows = 0;
-    for name in &names.items {
-        if let Some(history) = histories.get_mut(name) {
-            rows += history.trim(retention, &at, now);
-            if history.rows.is_empty() {
-                histories.remove(name);
-            }
-        }
-    }
-    Trimmed { rows, next: names.next }
 }

@@ -10,7 +10,7 @@ use convoke_core::{
     WorkerName, WorkerStatus, WorkersAnswer, WorkersOperation,
 };
 
-use crate::history::History;
+use crate::history::Histories;
 use crate::messages::Queue;
 use crate::topologies::Unit;
 
@@ -24,7 +24,7 @@ pub struct State {
     pub(crate) latest_incarnation: u64,
     /// Those that are dead or unloaded and may have topologies that were not taken away yet.
     pub(crate) gone: BTreeSet<WorkerName>,
-    pub(crate) history: BTreeMap<WorkerName, History<WorkerChange>>,
+    pub(crate) history: Histories<WorkerName, WorkerChange>,
     pub(crate) seat: Seat,
     /// Stored candidacies, lapsed ones that nobody has cleared yet included.
     pub(crate) candidacies: BTreeMap<WorkerName, Timestamp>,
@@ -33,7 +33,7 @@ pub struct State {
     pub(crate) held: BTreeMap<WorkerName, BTreeSet<TopologyId>>,
     /// Those that wait, and since when.
     pub(crate) waiting: BTreeSet<(Timestamp, TopologyId)>,
-    pub(crate) topology_history: BTreeMap<TopologyId, History<TopologyChange>>,
+    pub(crate) topology_history: Histories<TopologyId, TopologyChange>,
     pub(crate) queues: BTreeMap<WorkerName, Queue>,
     pub(crate) latest_message: u64,
     /// Those that ran out and were not swept away yet included.

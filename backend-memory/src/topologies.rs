@@ -15,7 +15,6 @@ use convoke_core::{
     TopologyRegistered, TopologyStatus, Trimmed, Ttl, WorkerName, WorkerStatus,
 };
 
-use crate::history;
 use crate::state::State;
 
 /// What is kept of a topology.
@@ -201,7 +200,7 @@ impl State {
     }
 
     pub(crate) fn topology_history(&self, id: &TopologyId, page: &Page) -> Result<Paged<TopologyChange>> {
-        history::page_of(self.topology_history.get(id), page)
+        self.topology_history.page(id, page)
     }
 
     pub(crate) fn trim_topology_history(
@@ -212,15 +211,8 @@ impl State {
     ) -> Result<Trimmed> {
         let after = page.after.as_ref().map(Cursor::topology).transpose()?;
         let at = |change: &TopologyChange| change.at;
-        let histories = &mut self.topology_history;
-        Ok(history::trim(
-            histories,
-            after,
-            retention,
-            (page, now),
-            at,
-            Cursor::behind_topology,
-        ))
+        let behind = Cursor::behind_topology;
+        Ok(self.topology_history.trim(after, retention, (page, now), at, behind))
     }
 
     /// Takes topologies away: those that waited too long, then those of workers that are gone. Says whether there are more.
@@ -309,10 +301,7 @@ impl State {
     }
 
     fn record_topology(&mut self, topology: &Topology, now: Timestamp) {
-        self.topology_history
-            .entry(topology.id.clone())
-            .or_default()
-            .push(topology.change(now));
+        self.topology_history.push(&topology.id, topology.change(now));
     }
 
     /// Puts a message about a topology into the queue of the worker that has it; answers whether somebody was told.

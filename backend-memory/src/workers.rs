@@ -10,7 +10,6 @@ use convoke_core::{
     Timestamp, Trimmed, Vacated, Worker, WorkerChange, WorkerName, WorkerStatus,
 };
 
-use crate::history;
 use crate::state::{Entry, State};
 
 impl State {
@@ -119,7 +118,7 @@ impl State {
     }
 
     pub(crate) fn worker_history(&self, name: &WorkerName, page: &Page) -> Result<Paged<WorkerChange>> {
-        history::page_of(self.history.get(name), page)
+        self.history.page(name, page)
     }
 
     pub(crate) fn trim_worker_history(
@@ -130,14 +129,8 @@ impl State {
     ) -> Result<Trimmed> {
         let after = page.after.as_ref().map(Cursor::worker).transpose()?;
         let at = |change: &WorkerChange| change.at;
-        Ok(history::trim(
-            &mut self.history,
-            after,
-            retention,
-            (page, now),
-            at,
-            Cursor::behind_worker,
-        ))
+        let behind = Cursor::behind_worker;
+        Ok(self.history.trim(after, retention, (page, now), at, behind))
     }
 
     pub(crate) fn refresh_statuses(&mut self, timeouts: &Timeouts, now: Timestamp) -> Refreshed {
@@ -254,7 +247,7 @@ impl State {
                 role,
                 incarnation: entry.incarnation,
             };
-            self.history.entry(name.clone()).or_default().push(change);
+            self.history.push(name, change);
         }
     }
 }

@@ -4,8 +4,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use convoke_core::{
-    Candidacy, Claim, Command, Deferral, Delivery, ErrorKind, Lease, Limit, MessageId, NewMessage, Page, Payload,
-    Registration, Result, Role, Store, Ttl, WorkerName, WorkerStatus,
+    Candidacy, Claim, Command, Deferral, Delivery, ErrorKind, Lease, Limit, LockName, MessageId, NewMessage, Page,
+    Payload, Registration, Result, Role, Store, Timestamp, TopologyId, Ttl, WorkerName, WorkerStatus,
 };
 
 use crate::case::{Check, Failure};
@@ -52,6 +52,18 @@ pub(crate) fn name(name: &str) -> Check<WorkerName> {
     Ok(WorkerName::new(name)?)
 }
 
+/// The id of a topology.
+#[track_caller]
+pub(crate) fn topology_id(id: &str) -> Check<TopologyId> {
+    Ok(TopologyId::new(id)?)
+}
+
+/// The name of a lock.
+#[track_caller]
+pub(crate) fn lock_name(name: &str) -> Check<LockName> {
+    Ok(LockName::new(name)?)
+}
+
 /// A time to live in whole seconds.
 pub(crate) const fn secs(seconds: u64) -> Ttl {
     Ttl::from_secs(seconds)
@@ -59,6 +71,11 @@ pub(crate) const fn secs(seconds: u64) -> Ttl {
 
 /// One microsecond, the smallest step of time.
 pub(crate) const TICK: std::time::Duration = std::time::Duration::from_micros(1);
+
+/// The microsecond before an end.
+pub(crate) const fn just_before(end: Timestamp) -> Timestamp {
+    Timestamp::from_micros(end.as_micros() - 1)
+}
 
 /// Registers a worker.
 pub(crate) async fn register(store: &Handle, worker: &str) -> Check<Registration> {

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use convoke_core::{
-    Announcement, Answer, Candidacy, Cursor, Deferral, Delivery, Incarnation, Leader, LeadershipAnswer as LA,
-    LeadershipOperation as LO, Lease, Message, MessageId, MessagesAnswer as MA, MessagesOperation as MO, Operation,
-    Page, Paged, Receipt, Registration, Renewal, Resignation, Result, Term, WorkersAnswer as WA,
-    WorkersOperation as WO,
+    Announcement, Answer, Candidacy, Cursor, Deferral, Delivery, Expected, Incarnation, Leader, LeadershipAnswer as LA,
+    LeadershipOperation as LO, Lease, Lock, LockAcquisition, LockRelease, LockRenewal, LockToken, LocksAnswer as KA,
+    LocksOperation as KO, Message, MessageId, MessagesAnswer as MA, MessagesOperation as MO, Operation, Page, Paged,
+    Receipt, Registration, Renewal, Resignation, Result, Revision, SettingWrite, SettingWrites, SettingsAnswer as SA,
+    SettingsOperation as SO, SettingsWritten, Term, TopologiesAnswer as TA, TopologiesOperation as TO,
+    WorkersAnswer as WA, WorkersOperation as WO,
 };
 
 /// Something that a store makes up and a client gives back.
@@ -15,6 +17,8 @@ pub(crate) enum Id {
     Incarnation(u64),
     Term(u64),
     Message(u64),
+    Lock(u64),
+    Revision(u64),
     /// Of which list, and its text.
     Cursor(String, String),
 }
@@ -27,6 +31,8 @@ impl Id {
             Self::Incarnation(_) => Self::Incarnation(FAR),
             Self::Term(_) => Self::Term(FAR),
             Self::Message(_) => Self::Message(FAR),
+            Self::Lock(_) => Self::Lock(FAR),
+            Self::Revision(_) => Self::Revision(FAR),
             // A cursor that no list gave is judged by its text.
             Self::Cursor(list, text) => Self::Cursor(list, text),
         }
@@ -107,6 +113,8 @@ fn without_ids(list: &str, answer: &Answer) -> (Answer, Vec<Id>) {
             Id::Incarnation(_) => Id::Incarnation(0),
             Id::Term(_) => Id::Term(0),
             Id::Message(_) => Id::Message(0),
+            Id::Lock(_) => Id::Lock(0),
+            Id::Revision(_) => Id::Revision(0),
             Id::Cursor(list, _) => Id::Cursor(list.clone(), String::new()),
         };
         ids.push(id);
@@ -120,7 +128,14 @@ fn list_of(operation: &Operation) -> String {
     match operation {
         Operation::Workers(WO::ListWorkers { .. }) => "workers".to_owned(),
         Operation::Workers(WO::WorkerHistory { name, .. }) => format!("history of {name}"),
+        Operation::Workers(WO::TrimWorkerHistory { .. }) => "trim of workers".to_owned(),
+        Operation::Topologies(TO::ListTopologies { .. }) => "topologies".to_owned(),
+        Operation::Topologies(TO::ListAssignedTopologies { worker, .. }) => format!("topologies of {worker}"),
+        Operation::Topologies(TO::TopologyHistory { id, .. }) => format!("history of topology {id}"),
+        Operation::Topologies(TO::TrimTopologyHistory { .. }) => "trim of topologies".to_owned(),
         Operation::Messages(MO::PeekMessages { worker, .. }) => format!("queue of {worker}"),
+        Operation::Locks(KO::ListLocks { .. }) => "locks".to_owned(),
+        Operation::Settings(SO::ListSettings { .. }) => "settings".to_owned(),
         _ => String::new(),
     }
 }
@@ -136,7 +151,9 @@ fn in_operation(operation: &mut Operation, change: Change<'_>) {
                 incarnation: Some(incarnation),
                 ..
             } => in_incarnation(incarnation, change),
-            WO::ListWorkers { page } | WO::WorkerHistory { page, .. } => in_page(&list, page, change),
+            WO::ListWorkers { page } | WO::WorkerHistory { page, .. } | WO::TrimWorkerHistory { page, .. } => {
+                in_page(&list, page, change);
+            }
             _ => {}
         },
         Operation::Leadership(operation) => match operation {
@@ -162,6 +179,28 @@ fn in_operation(operation: &mut Operation, change: Change<'_>) {
             MO::PeekMessages { page, .. } => in_page(&list, page, change),
             _ => {}
         },
+        Operation::Topologies(operation) => match operation {
+            TO::AssignTopologies { term, .. } => in_term(term, change),
+            TO::ReportTopology { registration, .. } | TO::SetTopologyPid { registration, .. } => {
+                in_registration(registration, change);
+            }
+            TO::ListTopologies { page }
+            | TO::ListAssignedTopologies { page, .. }
+            | TO::TopologyHistory { page, .. }
+            | TO::TrimTopologyHistory { page, .. } => in_page(&list, page, change),
+            _ => {}
+        },
+        Operation::Locks(operation) => match operation {
+            KO::RenewLock { lock, .. } | KO::ReleaseLock { lock } => in_lock(lock, change),
+            KO::CheckLock { token, .. } => in_token(token, change),
+            KO::ListLocks { page } => in_page(&list, page, change),
+            _ => {}
+        },
+        Operation::Settings(operation) => match operation {
+            SO::WriteSettings { writes } => in_writes(writes, change),
+            SO::ListSettings { page, .. } => in_page(&list, page, change),
+            _ => {}
+        },
         _ => {}
     }
 }
@@ -183,6 +222,7 @@ fn in_answer(list: &str, answer: &mut Answer, change: Change<'_>) {
                 |row, change| in_incarnation(&mut row.incarnation, change),
                 change,
             ),
+            WA::TrimWorkerHistory(trimmed) => in_next(list, &mut trimmed.next, change),
             WA::RefreshStatuses(refreshed) => {
                 if let Some(vacated) = &mut refreshed.vacated {
                     in_term(&mut vacated.term, change);
@@ -221,6 +261,36 @@ fn in_answer(list: &str, answer: &mut Answer, change: Change<'_>) {
             ),
             _ => {}
         },
+        Answer::Topologies(answer) => match answer {
+            TA::ListTopologies(page) | TA::ListAssignedTopologies(page) => in_next(list, &mut page.next, change),
+            TA::TopologyHistory(page) => in_next(list, &mut page.next, change),
+            TA::TrimTopologyHistory(trimmed) => in_next(list, &mut trimmed.next, change),
+            _ => {}
+        },
+        Answer::Locks(answer) => match answer {
+            KA::AcquireLock(LockAcquisition::Acquired(lock) | LockAcquisition::HeldBy(lock))
+            | KA::RenewLock(LockRenewal::Renewed(lock) | LockRenewal::Lost(Some(lock)))
+            | KA::ReleaseLock(LockRelease::Lost(Some(lock)))
+            | KA::GetLock(Some(lock)) => in_lock(lock, change),
+            KA::ListLocks(page) => in_paged(list, page, in_lock, change),
+            _ => {}
+        },
+        Answer::Settings(answer) => match answer {
+            SA::GetSetting(Some(setting)) => in_revision(&mut setting.revision, change),
+            SA::ListSettings(page) => in_paged(
+                list,
+                page,
+                |setting, change| in_revision(&mut setting.revision, change),
+                change,
+            ),
+            SA::WriteSettings(
+                SettingsWritten::Written(revision)
+                | SettingsWritten::Mismatch {
+                    actual: Some(revision), ..
+                },
+            ) => in_revision(revision, change),
+            _ => {}
+        },
         _ => {}
     }
 }
@@ -240,6 +310,35 @@ fn in_term(term: &mut Term, change: Change<'_>) {
 fn in_id(id: &mut MessageId, change: Change<'_>) {
     if let Id::Message(number) = change(Id::Message(id.number())) {
         *id = MessageId::from_number(number);
+    }
+}
+
+fn in_token(token: &mut LockToken, change: Change<'_>) {
+    if let Id::Lock(number) = change(Id::Lock(token.number())) {
+        *token = LockToken::from_number(number);
+    }
+}
+
+fn in_lock(lock: &mut Lock, change: Change<'_>) {
+    in_token(&mut lock.token, change);
+}
+
+fn in_revision(revision: &mut Revision, change: Change<'_>) {
+    if let Id::Revision(number) = change(Id::Revision(revision.number())) {
+        *revision = Revision::from_number(number);
+    }
+}
+
+fn in_writes(writes: &mut SettingWrites, change: Change<'_>) {
+    let changed = writes.as_slice().iter().cloned().map(|mut write: SettingWrite| {
+        if let Expected::Revision(revision) = &mut write.expected {
+            in_revision(revision, change);
+        }
+        write
+    });
+    // What was a batch stays one: neither keys nor values change.
+    if let Ok(changed) = SettingWrites::new(changed.collect::<Vec<_>>()) {
+        *writes = changed;
     }
 }
 
@@ -282,7 +381,11 @@ fn in_paged<T>(list: &str, page: &mut Paged<T>, item: impl Fn(&mut T, Change<'_>
     for it in &mut page.items {
         item(it, change);
     }
-    if let Some(next) = &mut page.next {
+    in_next(list, &mut page.next, change);
+}
+
+fn in_next(list: &str, next: &mut Option<Cursor>, change: Change<'_>) {
+    if let Some(next) = next {
         in_cursor(list, next, change);
     }
 }

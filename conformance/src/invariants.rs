@@ -1,5 +1,8 @@
 //! What must hold of any answers, judged from them alone.
 
+mod of_locks;
+mod of_settings;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -66,6 +69,8 @@ struct Watch {
     promised_until: Option<Timestamp>,
     latest_message: Option<MessageId>,
     handed: HashMap<MessageId, Handed>,
+    locks: of_locks::Watch,
+    settings: of_settings::Watch,
 }
 
 /// What is known of a message that was handed out.
@@ -82,6 +87,8 @@ impl Watch {
             Answer::Workers(answer) => self.see_workers(now, answer),
             Answer::Leadership(answer) => self.see_leadership(now, answer),
             Answer::Messages(answer) => self.see_messages(now, operation, answer),
+            Answer::Locks(answer) => self.locks.see(now, operation, answer),
+            Answer::Settings(answer) => self.settings.see(now, operation, answer),
             _ => Ok(()),
         }
     }

@@ -59,6 +59,7 @@ mod ids;
 mod invariants;
 mod linearizability;
 mod model;
+mod pages;
 mod races;
 mod run;
 mod saboteurs;
@@ -66,9 +67,12 @@ mod stage;
 mod steps;
 
 mod leadership;
+mod locks;
 mod messages;
 mod opening;
 mod operations;
+mod settings;
+mod topologies;
 mod workers;
 
 pub use case::{Case, Check, Failure, Kind};
@@ -78,10 +82,13 @@ pub use saboteurs::{SABOTEURS, Saboteur, honest, unreliable};
 pub use stage::Stage;
 
 /// The cases of all concerns.
-const TABLES: [&[Case]; 5] = [
+const TABLES: [&[Case]; 8] = [
     workers::CASES,
     leadership::CASES,
+    topologies::CASES,
     messages::CASES,
+    locks::CASES,
+    settings::CASES,
     opening::CASES,
     operations::CASES,
 ];
@@ -95,7 +102,10 @@ macro_rules! suite {
     ($harness:expr) => {
         $crate::workers_suite!($harness);
         $crate::leadership_suite!($harness);
+        $crate::topologies_suite!($harness);
         $crate::messages_suite!($harness);
+        $crate::locks_suite!($harness);
+        $crate::settings_suite!($harness);
         $crate::opening_suite!($harness);
         $crate::operations_suite!($harness);
     };

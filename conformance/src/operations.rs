@@ -3,6 +3,7 @@
 mod data;
 mod model;
 mod races;
+mod told;
 
 crate::case::clauses! {
     operations_suite:

@@ -15,7 +15,7 @@ use crate::expect::Handle;
 use crate::linearizability::{History, explain};
 use crate::model::{begin_anew, number_in, seed};
 use crate::stage::Stage;
-use crate::steps::{Deed, Known, Mix, deed, everybody};
+use crate::steps::{Deed, Known, Mix, deed, first};
 
 /// How many race at once.
 const RACERS: usize = 4;
@@ -80,7 +80,7 @@ pub(crate) async fn linearizable(stage: Stage, mix: Mix) -> Check {
         for _ in 0..RACERS {
             plans.push(plan(mix, &mut runner)?);
         }
-        let history = race(&stage, &handles, plans).await?;
+        let history = race(&stage, &handles, mix, plans).await?;
         let now = stage.clock.now();
         let explained = tokio::task::spawn_blocking(move || explain(history.into_calls(), now));
         let explained = explained.await.map_err(|error| Failure::elsewhere(error.to_string()))?;
@@ -99,11 +99,11 @@ fn plan(mix: Mix, runner: &mut TestRunner) -> Check<Vec<Deed>> {
         .map_err(|why| Failure::elsewhere(why.to_string()))
 }
 
-async fn race(stage: &Stage, handles: &[Handle], plans: Vec<Vec<Deed>>) -> Check<History> {
+async fn race(stage: &Stage, handles: &[Handle], mix: Mix, plans: Vec<Vec<Deed>>) -> Check<History> {
     let history = Arc::new(History::default());
     let known = Arc::new(Mutex::new(Known::default()));
     let now = stage.clock.now();
-    for deed in everybody() {
+    for deed in first(mix) {
         let operation = known.lock().operation(&deed, now)?;
         run(&handles[0], &history, &known, operation).await;
     }

@@ -3,17 +3,25 @@
 //! A step names what it needs by how lately it was given out, so that it makes sense on any store and when it is
 //! shrunk; [`Known`] makes it an operation with the real ids of a store.
 
+mod of_locks;
+mod of_settings;
+mod of_topologies;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
 use convoke_core::{
     Answer, Candidacy, Claim, Command, Cursor, Delay, Incarnation, LeadershipAnswer as LA, LeadershipOperation as LO,
-    Lease, Limit, MessagesAnswer as MA, MessagesOperation as MO, NewMessage, Operation, Page, Payload, Receipt,
-    Registration, Renewal, Result, Term, Timeouts, Timestamp, Ttl, WorkerName, WorkerStatus, WorkersAnswer as WA,
-    WorkersOperation as WO,
+    Lease, Limit, Lock, MessagesAnswer as MA, MessagesOperation as MO, NewMessage, Operation, Page, Payload, Receipt,
+    Registration, Renewal, Result, Retention, Revision, SettingKey, Term, Timeouts, Timestamp, TopologyId, Ttl,
+    WorkerName, WorkerStatus, WorkersAnswer as WA, WorkersOperation as WO,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
+
+use of_locks::LockDeed;
+use of_settings::SettingDeed;
+use of_topologies::TopologyDeed;
 
 /// Names that are close to each other, few enough to collide.
 const NAMES: [&str; 4] = ["a", "A", "b", "ab"];
@@ -47,7 +55,8 @@ pub(crate) enum Deed {
     Count,
     Delete { who: usize },
     History { who: usize, limit: u32, on: bool },
-    Refresh { length: usize },
+    Trim { keep: Keep, limit: u32, on: bool },
+    Refresh { length: usize, waiting: usize },
     Announce { who: usize, recency: Recency, length: usize },
     Check { who: usize, recency: Recency, length: usize },
     Campaign { who: usize, recency: Recency, length: usize },
@@ -62,6 +71,25 @@ pub(crate) enum Deed {
     Nack { recency: Recency, length: Option<usize> },
     Extend { recency: Recency, length: usize },
     Peek { who: usize, limit: u32, on: bool },
+    Topology(TopologyDeed),
+    Lock(LockDeed),
+    Setting(SettingDeed),
+}
+
+/// How much of a history is kept: the length of an age, and a number of rows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keep {
+    age: Option<usize>,
+    rows: Option<u32>,
+}
+
+impl Keep {
+    fn retention(self) -> Retention {
+        let aged = self.age.map_or(Retention::FOREVER, |length| {
+            Retention::FOREVER.with_age(LENGTHS[length])
+        });
+        self.rows.map_or(aged, |rows| aged.with_rows(rows))
+    }
 }
 
 /// Which deeds a run is made of.
@@ -70,6 +98,9 @@ pub(crate) enum Mix {
     Workers,
     Leadership,
     Messages,
+    Topologies,
+    Locks,
+    Settings,
     All,
 }
 
@@ -79,15 +110,26 @@ pub(crate) fn steps(mix: Mix, longest: usize) -> impl Strategy<Value = Vec<Step>
         1 => length().prop_map(|length| Step::Pass(LENGTHS[length])),
         5 => any::<bool>().prop_map(|before| Step::PassToEnd { before }),
     ];
-    let step = prop_oneof![2 => pass, 11 => deed(mix).prop_map(Step::Do)];
-    let everybody = everybody().map(Step::Do).collect::<Vec<_>>();
-    let first = prop_oneof![9 => Just(everybody), 1 => Just(Vec::new())];
+    // Topologies need a leader, and leads run out as time passes.
+    let passing = if matches!(mix, Mix::Topologies) { 1 } else { 2 };
+    let step = prop_oneof![passing => pass, 11 => deed(mix).prop_map(Step::Do)];
+    let first = first(mix).into_iter().map(Step::Do).collect::<Vec<_>>();
+    let first = prop_oneof![9 => Just(first), 1 => Just(Vec::new())];
     (first, prop::collection::vec(step, 1..=longest)).prop_map(|(first, rest)| first.into_iter().chain(rest).collect())
 }
 
-/// The registration of every name.
-pub(crate) fn everybody() -> impl Iterator<Item = Deed> {
-    (0..NAMES.len()).map(|who| Deed::Register { who })
+/// What comes first: the registration of every name, and where topologies are assigned of those, too, and a leader.
+pub(crate) fn first(mix: Mix) -> Vec<Deed> {
+    let mut first: Vec<_> = (0..NAMES.len()).map(|who| Deed::Register { who }).collect();
+    if matches!(mix, Mix::Topologies | Mix::All) {
+        first.push(Deed::Campaign {
+            who: 0,
+            recency: 0,
+            length: LENGTHS.len() - 1,
+        });
+        first.extend(of_topologies::first().map(Deed::Topology));
+    }
+    first
 }
 
 /// One deed of a mix.
@@ -96,7 +138,25 @@ pub(crate) fn deed(mix: Mix) -> BoxedStrategy<Deed> {
         Mix::Workers => prop_oneof![6 => of_workers(), 2 => of_leadership()].boxed(),
         Mix::Leadership => prop_oneof![2 => of_workers(), 6 => of_leadership()].boxed(),
         Mix::Messages => prop_oneof![2 => of_workers(), 1 => of_leadership(), 7 => of_messages()].boxed(),
-        Mix::All => prop_oneof![1 => of_workers(), 1 => of_leadership(), 1 => of_messages()].boxed(),
+        Mix::Topologies => prop_oneof![
+            2 => of_workers(),
+            1 => of_leadership(),
+            3 => who().prop_map(|who| Deed::Campaign { who, recency: 0, length: 3 }),
+            2 => of_messages(),
+            16 => of_topologies::deed().prop_map(Deed::Topology),
+        ]
+        .boxed(),
+        Mix::Locks => of_locks::deed().prop_map(Deed::Lock).boxed(),
+        Mix::Settings => of_settings::deed().prop_map(Deed::Setting).boxed(),
+        Mix::All => prop_oneof![
+            2 => of_workers(),
+            2 => of_leadership(),
+            2 => of_messages(),
+            4 => of_topologies::deed().prop_map(Deed::Topology),
+            1 => of_locks::deed().prop_map(Deed::Lock),
+            1 => of_settings::deed().prop_map(Deed::Setting),
+        ]
+        .boxed(),
     }
 }
 
@@ -116,6 +176,11 @@ fn limit() -> impl Strategy<Value = u32> {
     prop_oneof![3 => 1..4u32, 1 => Just(1_000)]
 }
 
+fn keep() -> impl Strategy<Value = Keep> {
+    let rows = prop_oneof![1 => Just(0), 4 => 1..6u32];
+    (prop::option::of(length()), prop::option::of(rows)).prop_map(|(age, rows)| Keep { age, rows })
+}
+
 fn of_workers() -> BoxedStrategy<Deed> {
     let status = prop_oneof![5 => Just(WorkerStatus::Alive), 4 => prop::sample::select(WorkerStatus::ALL.to_vec())];
     prop_oneof![
@@ -128,7 +193,8 @@ fn of_workers() -> BoxedStrategy<Deed> {
         1 => Just(Deed::Count),
         1 => who().prop_map(|who| Deed::Delete { who }),
         3 => (who(), limit(), any::<bool>()).prop_map(|(who, limit, on)| Deed::History { who, limit, on }),
-        2 => length().prop_map(|length| Deed::Refresh { length }),
+        1 => (keep(), limit(), any::<bool>()).prop_map(|(keep, limit, on)| Deed::Trim { keep, limit, on }),
+        2 => (length(), length()).prop_map(|(length, waiting)| Deed::Refresh { length, waiting }),
     ]
     .boxed()
 }
@@ -168,6 +234,10 @@ pub(crate) struct Known {
     registrations: HashMap<WorkerName, Vec<Registration>>,
     leases: Vec<Lease>,
     receipts: Vec<Receipt>,
+    /// Who was given a topology last.
+    given: HashMap<TopologyId, WorkerName>,
+    locks: Vec<Lock>,
+    revisions: HashMap<SettingKey, Vec<Revision>>,
     cursors: HashMap<&'static str, Cursor>,
     ends: Vec<Timestamp>,
     made: u64,
@@ -214,8 +284,13 @@ impl Known {
                 let page = self.page(HISTORIES[who], limit, on)?;
                 WO::WorkerHistory { name: name(who)?, page }.into()
             }
-            Deed::Refresh { length } => {
-                WO::RefreshStatuses { timeouts: Timeouts::default().with_worker(LENGTHS[length]) }.into()
+            Deed::Trim { keep, limit, on } => {
+                let page = self.page(TRIM, limit, on)?;
+                WO::TrimWorkerHistory { retention: keep.retention(), page }.into()
+            }
+            Deed::Refresh { length, waiting } => {
+                let timeouts = Timeouts::default().with_worker(LENGTHS[length]).with_waiting(LENGTHS[waiting]);
+                WO::RefreshStatuses { timeouts }.into()
             }
             Deed::Announce { who, recency, length } => {
                 let valid_for = self.lasting(length, now);
@@ -260,6 +335,9 @@ impl Known {
             Deed::Peek { who, limit, on } => {
                 MO::PeekMessages { worker: name(who)?, page: self.page(QUEUES[who], limit, on)? }.into()
             }
+            Deed::Topology(ref deed) => deed.operation(self, now)?.into(),
+            Deed::Lock(deed) => deed.operation(self, now)?.into(),
+            Deed::Setting(ref deed) => deed.operation(self)?.into(),
         })
     }
 
@@ -273,6 +351,7 @@ impl Known {
                     .push(registration.clone());
             }
             Answer::Workers(WA::ListWorkers(page)) => self.turn("workers", page.next.clone()),
+            Answer::Workers(WA::TrimWorkerHistory(trimmed)) => self.turn(TRIM, trimmed.next.clone()),
             Answer::Workers(WA::WorkerHistory(page)) => {
                 if let Operation::Workers(WO::WorkerHistory { name, .. }) = operation {
                     self.turn(list_of(&HISTORIES, name), page.next.clone());
@@ -299,6 +378,9 @@ impl Known {
                     self.turn(list_of(&QUEUES, worker), page.next.clone());
                 }
             }
+            Answer::Topologies(answer) => of_topologies::learn(self, operation, answer),
+            Answer::Locks(answer) => of_locks::learn(self, answer),
+            Answer::Settings(answer) => of_settings::learn(self, operation, answer),
             _ => {}
         }
     }
@@ -374,6 +456,7 @@ impl Known {
     }
 }
 
+const TRIM: &str = "trim of workers";
 const HISTORIES: [&str; NAMES.len()] = ["history of a", "history of A", "history of b", "history of ab"];
 const QUEUES: [&str; NAMES.len()] = ["queue of a", "queue of A", "queue of b", "queue of ab"];
 

@@ -18,7 +18,16 @@ fn every_clause_has_an_id_of_its_own_and_a_sentence() {
     for case in &cases {
         assert!(case.sentence().split(' ').count() > 2, "{}", case.id);
         assert!(!case.rule.is_empty(), "{}", case.id);
-        let concerns = ["workers", "leadership", "messages", "opening", "operations"];
+        let concerns = [
+            "workers",
+            "leadership",
+            "topologies",
+            "messages",
+            "locks",
+            "settings",
+            "opening",
+            "operations",
+        ];
         assert!(concerns.contains(&case.concern()), "{}", case.id);
     }
 }

@@ -1,12 +1,11 @@
 //! Leases: renewing, resigning, the promise that outlives a vacated lead, and fencing by term.
 
 use convoke_core::{
-    Deferral, ErrorKind, Incarnation, Leader, Lease, Registration, Renewal, Resignation, Role, Term, Timestamp, Ttl,
-    WorkerStatus,
+    Deferral, ErrorKind, Incarnation, Leader, Lease, Registration, Renewal, Resignation, Role, Term, Ttl, WorkerStatus,
 };
 
 use crate::case::Check;
-use crate::expect::{TICK, defer, elect, holds, name, refused, register, same, secs, set, standing};
+use crate::expect::{TICK, defer, elect, holds, just_before, name, refused, register, same, secs, set, standing};
 use crate::stage::Stage;
 
 fn leader_of(lease: &Lease) -> Leader {
@@ -16,10 +15,6 @@ fn leader_of(lease: &Lease) -> Leader {
         term: lease.term,
         expires: lease.expires,
     }
-}
-
-fn just_before(end: Timestamp) -> Timestamp {
-    Timestamp::from_micros(end.as_micros() - 1)
 }
 
 pub(super) async fn leadership_e20_a_renewal_prolongs_and_never_shortens(stage: Stage) -> Check {

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use convoke_core::{
-    Answer, Claim, Command, Coordination, Delay, Error, ErrorKind, Execute, Executed, Limit, NewMessage, Operation,
-    Page, Payload, Result, Term, Timeouts, Ttl, WorkerStatus, async_trait,
+    Answer, Cursor, Error, ErrorKind, Execute, Executed, LockToken, Operation, Page, Result, SettingRange, Term,
+    async_trait,
 };
 use parking_lot::Mutex;
 
+use super::told::Told;
 use crate::case::{Check, Failure};
-use crate::expect::{Handle, holds, name, refused, same, secs};
+use crate::expect::{Handle, holds, lock_name, name, refused, same, topology_id};
 use crate::stage::Stage;
 
 /// A layer that writes each operation and each answer as JSON and reads it back.
@@ -48,7 +48,7 @@ fn through_json<T: serde::Serialize + serde::de::DeserializeOwned + std::fmt::De
 }
 
 /// The names of all operations, in the order of the alphabet.
-const ALL: [(&str, &str); 23] = [
+const ALL: [(&str, &str); 49] = [
     ("leadership", "announce_candidacy"),
     ("leadership", "campaign"),
     ("leadership", "check_candidacy"),
@@ -56,6 +56,12 @@ const ALL: [(&str, &str); 23] = [
     ("leadership", "leader"),
     ("leadership", "renew_lease"),
     ("leadership", "resign"),
+    ("locks", "acquire_lock"),
+    ("locks", "check_lock"),
+    ("locks", "get_lock"),
+    ("locks", "list_locks"),
+    ("locks", "release_lock"),
+    ("locks", "renew_lock"),
     ("messages", "ack_message"),
     ("messages", "extend_claim"),
     ("messages", "nack_message"),
@@ -63,6 +69,25 @@ const ALL: [(&str, &str); 23] = [
     ("messages", "receive_messages"),
     ("messages", "send_message"),
     ("messages", "take_messages"),
+    ("settings", "get_setting"),
+    ("settings", "list_settings"),
+    ("settings", "write_settings"),
+    ("topologies", "assign_topologies"),
+    ("topologies", "clear_topology_error"),
+    ("topologies", "delete_topology"),
+    ("topologies", "disable_topology"),
+    ("topologies", "enable_topology"),
+    ("topologies", "get_topology"),
+    ("topologies", "kill_topology"),
+    ("topologies", "list_assigned_topologies"),
+    ("topologies", "list_topologies"),
+    ("topologies", "register_topology"),
+    ("topologies", "report_topology"),
+    ("topologies", "set_topology_error"),
+    ("topologies", "set_topology_pid"),
+    ("topologies", "stop_topology"),
+    ("topologies", "topology_history"),
+    ("topologies", "trim_topology_history"),
     ("workers", "count_workers"),
     ("workers", "delete_worker"),
     ("workers", "get_worker"),
@@ -71,6 +96,7 @@ const ALL: [(&str, &str); 23] = [
     ("workers", "refresh_statuses"),
     ("workers", "register_worker"),
     ("workers", "set_worker_status"),
+    ("workers", "trim_worker_history"),
     ("workers", "worker_history"),
 ];
 
@@ -82,7 +108,7 @@ pub(super) async fn operations_e01_every_operation_does_as_data_what_it_does_as_
     let as_data = Told::of(&Executed(Shared(spelled.clone())), &stage).await?;
     let elsewhere = stage.elsewhere().await;
     let as_calls = Told::of(&*elsewhere.open().await?, &elsewhere).await?;
-    for (as_data, as_call) in as_data.0.into_iter().zip(as_calls.0) {
+    for (as_data, as_call) in as_data.answers().zip(as_calls.answers()) {
         same("an answer as data and as a call", as_data, as_call)?;
     }
     let seen: Vec<_> = spelled.seen.lock().iter().copied().collect();
@@ -98,73 +124,6 @@ impl Execute for Shared {
     }
 }
 
-/// What a store answered, ids aside.
-struct Told(Vec<String>);
-
-impl Told {
-    async fn of<S: Coordination + ?Sized>(store: &S, stage: &Stage) -> Check<Self> {
-        let mut told = Vec::new();
-        let a = store.register_worker(&name("o'hara 😀 \"?\"")?).await?;
-        told.push(format!("{:?}", store.ping_worker(&a).await));
-        told.push(format!("{:?}", store.announce_candidacy(&a, secs(9)).await));
-        told.push(format!("{:?}", store.count_workers().await));
-        let lease = store.check_candidacy(&a, Ttl::MAX).await?.elected();
-        let lease = lease.ok_or_else(|| Failure::new("the only candidate must be elected"))?;
-        let checked = store.check_term(lease.term).await;
-        told.push(format!(
-            "{checked:?} {}",
-            store.leader().await? == store.leader().await?
-        ));
-        drop(store.campaign(&a, Ttl::MIN).await?);
-        drop(store.renew_lease(&lease, secs(9)).await?);
-        for text in [r#"{"z": 1.10, "a": [18446744073709551615, "\u0000"]}"#, "null"] {
-            let new = NewMessage::new(a.worker.clone(), Command::new("\\'; --")?, Payload::parse(text)?);
-            store.send_message(&new.with_term(lease.term)).await?;
-        }
-        let page = Page::first(1)?;
-        let peeked = store.peek_messages(&a.worker, &page).await?;
-        told.push(format!(
-            "{:?} {}",
-            peeked.items[0].message.content,
-            peeked.next.is_some()
-        ));
-        let held = store.receive_messages(&a, &Claim::new(Limit::ONE, secs(9))).await?;
-        told.push(format!("{:?} {}", held[0].message.content, held[0].attempt));
-        told.push(format!("{:?}", store.extend_claim(&held[0].receipt, secs(20)).await));
-        told.push(format!(
-            "{:?}",
-            store
-                .nack_message(&held[0].receipt, Delay::new(Duration::from_secs(1))?)
-                .await
-        ));
-        stage.clock.advance(secs(1));
-        let held = store.receive_messages(&a, &Claim::new(Limit::ONE, secs(9))).await?;
-        told.push(format!("{:?}", store.ack_message(&held[0].receipt).await));
-        told.push(format!("{:?}", store.take_messages(&a, Limit::MAX).await?[0].content));
-        told.push(format!("{:?}", store.resign(&lease).await));
-        told.push(format!("{:?}", store.refresh_statuses(&Timeouts::default()).await));
-        let unloaded = WorkerStatus::Unloaded;
-        told.push(format!(
-            "{:?}",
-            store.set_worker_status(&a.worker, Some(a.incarnation), unloaded).await
-        ));
-        told.push(format!("{:?}", store.get_worker(&a.worker).await?.last_ping));
-        told.push(format!("{}", store.list_workers(&page).await?.items.len()));
-        told.push(format!("{:?}", store.delete_worker(&a.worker).await));
-        let history = store.worker_history(&a.worker, &Page::default()).await?.items;
-        told.push(format!(
-            "{:?}",
-            history
-                .iter()
-                .map(|row| (row.at, row.status, row.role))
-                .collect::<Vec<_>>()
-        ));
-        let error = store.check_term(Term::from_number(0)).await.err();
-        told.push(format!("{:?}", error.map(|error| error.kind())));
-        Ok(Self(told))
-    }
-}
-
 pub(super) async fn operations_e02_errors_name_the_operation_and_say_something(stage: Stage) -> Check {
     let store = stage.open().await?;
     let unknown = name("nobody")?;
@@ -175,6 +134,28 @@ pub(super) async fn operations_e02_errors_name_the_operation_and_say_something(s
         (
             "messages",
             store.send_message(&crate::expect::message("nobody", "go")?).await.err(),
+        ),
+        ("topologies", store.get_topology(&topology_id("none")?).await.err()),
+        (
+            "topologies",
+            store.clear_topology_error(&topology_id("none")?).await.err(),
+        ),
+        (
+            "locks",
+            store
+                .check_lock(&lock_name("l")?, LockToken::from_number(7))
+                .await
+                .err(),
+        ),
+        (
+            "settings",
+            store
+                .list_settings(
+                    &SettingRange::all(),
+                    &Page::default().behind(Cursor::from(String::new())),
+                )
+                .await
+                .err(),
         ),
     ];
     for (concern, error) in errors {

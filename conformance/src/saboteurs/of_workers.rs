@@ -272,9 +272,12 @@ pub(super) async fn refreshing_reads_then_writes(layer: Layer, operation: Operat
         .collect::<Vec<_>>();
     layer.gap().await;
     match layer.honestly(operation.clone()).await? {
-        Answer::Workers(WA::RefreshStatuses(done)) => {
-            Ok(WA::RefreshStatuses(Refreshed::new(silent, done.vacated, done.lapsed, done.more)).into())
-        }
+        Answer::Workers(WA::RefreshStatuses(done)) => Ok(WA::RefreshStatuses(
+            Refreshed::new(silent, done.vacated, done.lapsed)
+                .with_unassigned(done.unassigned)
+                .with_more(done.more),
+        )
+        .into()),
         _ => Err(error::invalid("refreshing answers what was refreshed")),
     }
 }

@@ -25,7 +25,7 @@ pub(super) async fn workers_e40_silence_kills_at_the_timeout_and_not_before(stag
     )?;
     stage.clock.set(end);
     let refreshed = store.refresh_statuses(&Timeouts::default()).await?;
-    let expected = Refreshed::new(vec![name("a")?, name("closing")?], None, Vec::new(), false);
+    let expected = Refreshed::new(vec![name("a")?, name("closing")?], None, Vec::new());
     same("what changes at the time-out", refreshed, expected)?;
     same(
         "the silent worker",
@@ -89,7 +89,7 @@ pub(super) async fn workers_e43_the_lead_of_a_dead_worker_is_vacated_and_its_pro
     same(
         "what changed",
         refreshed,
-        Refreshed::new(vec![name("a")?], Some(vacated), Vec::new(), false),
+        Refreshed::new(vec![name("a")?], Some(vacated), Vec::new()),
     )?;
     same("who leads", store.leader().await?, None)?;
     let rows = history(&store, "a").await?;
@@ -123,7 +123,7 @@ pub(super) async fn workers_e44_a_lead_that_ran_out_is_vacated_though_its_worker
     same(
         "what changed",
         refreshed,
-        Refreshed::new(Vec::new(), Some(vacated), Vec::new(), false),
+        Refreshed::new(Vec::new(), Some(vacated), Vec::new()),
     )?;
     same(
         "the worker",
@@ -148,7 +148,7 @@ pub(super) async fn workers_e45_candidacies_lapse_at_their_end_and_not_before(st
     same(
         "what changed",
         refreshed,
-        Refreshed::new(Vec::new(), None, vec![name("a")?], false),
+        Refreshed::new(Vec::new(), None, vec![name("a")?]),
     )?;
     same("the lapsed one", standing(&store, "a").await?.1, Role::Normal)?;
     same("the other one", standing(&store, "b").await?.1, Role::Candidate)
@@ -163,7 +163,7 @@ pub(super) async fn workers_e46_whoever_dies_is_not_also_told_to_have_lapsed(sta
     same(
         "what changed",
         refreshed,
-        Refreshed::new(vec![name("a")?], None, Vec::new(), false),
+        Refreshed::new(vec![name("a")?], None, Vec::new()),
     )?;
     let rows = vec![
         (WorkerStatus::Dead, Role::Normal),
@@ -223,9 +223,5 @@ pub(super) async fn workers_e48_at_most_a_thousand_are_buried_at_once_the_longes
     same("those that are silent for the longest", died, names)?;
     holds("it says that there are more", first.more, first.more)?;
     let second = store.refresh_statuses(&Timeouts::default()).await?;
-    same(
-        "the rest",
-        second,
-        Refreshed::new(vec![name("a")?], None, Vec::new(), false),
-    )
+    same("the rest", second, Refreshed::new(vec![name("a")?], None, Vec::new()))
 }
