@@ -43,8 +43,19 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations![
     15 "0015_gone_workers",
 ];
 
-/// The number under which it is recorded whether the tables of a predecessor are adopted.
+/// The number under which it is recorded whether the tables of a predecessor are adopted; done when they are what
+/// [`PREDECESSOR`] makes of them.
 pub(crate) const ORIGIN: u32 = 0;
+
+/// What comes before the migrations where the tables of a predecessor are adopted.
+pub(crate) const PREDECESSOR: Migration = Migration {
+    number: ORIGIN,
+    name: "0000_predecessor",
+    sql: include_str!("../migrations/0000_predecessor.sql"),
+};
+
+/// The last version of qtopology-mysql's schema.
+const LAST_OF_PREDECESSOR: u32 = 17;
 
 /// What is recorded there when they are.
 pub(crate) const ADOPTED: &str = "adopted from qtopology-mysql";
@@ -176,11 +187,12 @@ fn newer(what: &'static str, name: impl std::fmt::Display) -> Error {
     .with(what, name)
 }
 
-/// Whether the tables of qtopology-mysql are there. Refuses those of an older one: only its last version is adopted.
+/// Whether tables of qtopology-mysql are there, of whichever version, or of an upgrade that was cut short. Refuses those of a
+/// version that there never was.
 pub(crate) async fn has_predecessor(connection: &mut MySqlConnection) -> Result<bool> {
     let tables: i64 = sqlx::query_scalar(
         "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN \
-         ('qtopology_worker', 'qtopology_topology', 'qtopology_message')",
+         ('qtopology_settings', 'qtopology_worker', 'qtopology_topology', 'qtopology_message')",
     )
     .fetch_one(&mut *connection)
     .await
@@ -193,12 +205,13 @@ pub(crate) async fn has_predecessor(connection: &mut MySqlConnection) -> Result<
         Err(source) if error::is_missing_table(&source) => None,
         version => version.map_err(failed)?,
     };
-    if version.as_deref() == Some("17") {
+    let number = version.as_deref().map_or(Ok(0), str::parse);
+    if number.is_ok_and(|number: u32| number <= LAST_OF_PREDECESSOR) {
         return Ok(true);
     }
     Err(Error::new(
         ErrorKind::Unsupported,
-        "this database was made by qtopology-mysql before its version 17; let qtopology-mysql 2.2.1 upgrade it first",
+        "this database was made by a qtopology-mysql that this program does not know; it adopts the versions 1 to 17 of its schema",
     )
     .with("db_version", version.as_deref().unwrap_or("none")))
 }
