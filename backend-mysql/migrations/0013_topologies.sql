@@ -1,9 +1,10 @@
 -- Topologies become ours too. Since when one has its status on its worker counts in microseconds of UTC; the affinity is kept as
 -- JSON beside the comma-joined list of the client of qtopology-mysql, whose writes leave it NULL: then the list counts. Weights
 -- are as exact as ours are: by way of their text, so that what its client wrote as 1.1 into a FLOAT is 1.1. Statements of ours
--- raise the revision.
+-- raise the revision. What was meant to become TEXT is TINYTEXT where MySQL converted the character set in the same statement.
 ALTER TABLE qtopology_topology
   MODIFY COLUMN weight VARCHAR(40) NOT NULL,
+  MODIFY COLUMN worker_affinity TEXT DEFAULT NULL,
   MODIFY COLUMN pid BIGINT DEFAULT NULL,
   ADD COLUMN affinity LONGTEXT DEFAULT NULL,
   ADD COLUMN since_us BIGINT NOT NULL DEFAULT 0,

@@ -1,6 +1,7 @@
 -- The history of topologies, as exact as the topologies themselves, with times that count.
 ALTER TABLE qtopology_topology_history
   MODIFY COLUMN weight VARCHAR(40) NOT NULL,
+  MODIFY COLUMN worker_affinity TEXT DEFAULT NULL,
   MODIFY COLUMN pid BIGINT DEFAULT NULL,
   ADD COLUMN affinity LONGTEXT DEFAULT NULL,
   ADD COLUMN at_us BIGINT NOT NULL DEFAULT 0;
