@@ -25,7 +25,9 @@ pub(crate) use sql_now;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Param<'a> {
     Text(&'a str),
+    SomeText(Option<&'a str>),
     Int(Option<i64>),
+    Float(f64),
     Token([u8; 16]),
 }
 
@@ -57,6 +59,12 @@ impl From<u64> for Param<'_> {
 impl From<u32> for Param<'_> {
     fn from(number: u32) -> Self {
         Self::Int(Some(i64::from(number)))
+    }
+}
+
+impl From<Option<u32>> for Param<'_> {
+    fn from(number: Option<u32>) -> Self {
+        Self::Int(number.map(i64::from))
     }
 }
 
@@ -156,7 +164,9 @@ fn pause(tried: u32) -> Duration {
 fn bound<'q>(sql: &'static str, params: &'q [Param<'q>]) -> Query<'q, MySql, MySqlArguments> {
     params.iter().fold(sqlx::query(sql), |query, param| match param {
         Param::Text(text) => query.bind(*text),
+        Param::SomeText(text) => query.bind(*text),
         Param::Int(number) => query.bind(*number),
+        Param::Float(number) => query.bind(*number),
         Param::Token(token) => query.bind(&token[..]),
     })
 }

@@ -214,6 +214,16 @@ pub(crate) fn unexpected(what: &'static str) -> Error {
     .with("answer", what)
 }
 
+/// A topology that another program registered under an id that breaks the rules.
+pub(crate) fn foreign_topology(source: Error, id: &str) -> Error {
+    Error::new(
+        ErrorKind::Corrupt,
+        "the database holds a topology whose id breaks the rules; another program made it: delete or rename it",
+    )
+    .with("topology", id.chars().take(40).collect::<String>())
+    .caused_by(source)
+}
+
 /// A worker that another program registered under a name that breaks the rules.
 pub(crate) fn foreign_name(source: Error, name: &str) -> Error {
     Error::new(

@@ -2,7 +2,7 @@
 //!
 //! One database is one installation. Every write is one prepared `CALL`, one round trip; the rules are those of
 //! `convoke-core`, restated under `procedures/`. The tables of qtopology-mysql 2.2.1 are kept whole, so that its published
-//! client works beside this one: both see the same workers and messages, and one of them leads at most.
+//! client works beside this one: both see the same workers, topologies and messages, and one of them leads at most.
 //!
 //! ```no_run
 //! use convoke_backend_mysql::MysqlDriver;
@@ -19,8 +19,10 @@ mod connection;
 mod driver;
 mod error;
 mod hints;
+mod history;
 mod installation;
 mod leadership;
+mod locks;
 mod messages;
 mod migrate;
 mod renewals;
@@ -29,8 +31,10 @@ mod row;
 mod schema;
 mod sends;
 mod server;
+mod settings;
 mod sharing;
 mod store;
+mod topologies;
 mod workers;
 
 pub use driver::MysqlDriver;

@@ -15,7 +15,8 @@ use sqlx::{AssertSqlSafe, Connection, Executor};
 use crate::error::{self, Stage};
 use crate::routines::{self, ROUTINES, Routine};
 use crate::schema::{
-    ADOPTED, MIGRATIONS, Migration, ORIGIN, PROCEDURES, TABLES, failed, has_predecessor, inspect, names_of_routines,
+    ADOPTED, MIGRATIONS, Migration, ORIGIN, PREDECESSOR, PROCEDURES, TABLES, failed, has_predecessor, inspect,
+    names_of_routines,
 };
 use crate::server::{Family, Server};
 use crate::store::MysqlStore;
@@ -125,6 +126,9 @@ async fn apply_pending(connection: &mut MySqlConnection, server: &Server) -> Res
         Some(origin) => origin.name == ADOPTED,
         None => record_origin(connection).await?,
     };
+    if adopts && applied.iter().all(|known| known.number == ORIGIN && !known.done) {
+        apply(connection, server, &PREDECESSOR, Begun { adopts, before: true }).await?;
+    }
     let mut names = Vec::new();
     for migration in MIGRATIONS {
         let known = applied.iter().find(|known| known.number == migration.number);

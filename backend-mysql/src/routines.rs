@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 /// Counts the changes of the procedures. Raise it with each release that changes one: a program does not replace
 /// procedures that are newer than its own.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// What a routine is, and its text, which begins (behind comments) with `CREATE PROCEDURE` or `CREATE TRIGGER`.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +29,16 @@ macro_rules! routines {
 /// All routines, those that others call first.
 pub(crate) const ROUTINES: &[Routine] = routines![
     PROCEDURE "convoke_record_worker" "workers/record_worker",
+    PROCEDURE "convoke_record_topology" "topologies/record_topology",
+    PROCEDURE "convoke_change_topology" "topologies/change_topology",
+    PROCEDURE "convoke_keep_topology" "topologies/keep_topology",
+    PROCEDURE "convoke_hold_topology" "topologies/hold_topology",
+    PROCEDURE "convoke_tell_worker" "topologies/tell_worker",
+    PROCEDURE "convoke_assign_topology" "topologies/assign_topology",
+    PROCEDURE "convoke_switch_topology" "topologies/switch_topology",
+    PROCEDURE "convoke_end_topology" "topologies/end_topology",
+    PROCEDURE "convoke_take_away_topologies" "topologies/take_away_topologies",
+    PROCEDURE "convoke_sweep_locks" "locks/sweep_locks",
     PROCEDURE "convoke_take_name" "workers/take_name",
     PROCEDURE "convoke_bury_silent" "workers/bury_silent",
     PROCEDURE "convoke_vacate_lapsed_lead" "workers/vacate_lapsed_lead",
@@ -46,6 +56,7 @@ pub(crate) const ROUTINES: &[Routine] = routines![
     PROCEDURE "convoke_refresh_statuses" "workers/refresh_statuses",
     PROCEDURE "convoke_register_worker" "workers/register_worker",
     PROCEDURE "convoke_set_worker_status" "workers/set_worker_status",
+    PROCEDURE "convoke_trim_worker_history" "workers/trim_worker_history",
     PROCEDURE "convoke_announce_candidacy" "leadership/announce_candidacy",
     PROCEDURE "convoke_campaign" "leadership/campaign",
     PROCEDURE "convoke_check_candidacy" "leadership/check_candidacy",
@@ -58,6 +69,22 @@ pub(crate) const ROUTINES: &[Routine] = routines![
     PROCEDURE "convoke_send_message" "messages/send_message",
     PROCEDURE "convoke_send_messages" "messages/send_messages",
     PROCEDURE "convoke_take_messages" "messages/take_messages",
+    PROCEDURE "convoke_assign_topologies" "topologies/assign_topologies",
+    PROCEDURE "convoke_clear_topology_error" "topologies/clear_topology_error",
+    PROCEDURE "convoke_delete_topology" "topologies/delete_topology",
+    PROCEDURE "convoke_disable_topology" "topologies/disable_topology",
+    PROCEDURE "convoke_enable_topology" "topologies/enable_topology",
+    PROCEDURE "convoke_kill_topology" "topologies/kill_topology",
+    PROCEDURE "convoke_register_topology" "topologies/register_topology",
+    PROCEDURE "convoke_report_topology" "topologies/report_topology",
+    PROCEDURE "convoke_set_topology_error" "topologies/set_topology_error",
+    PROCEDURE "convoke_set_topology_pid" "topologies/set_topology_pid",
+    PROCEDURE "convoke_stop_topology" "topologies/stop_topology",
+    PROCEDURE "convoke_trim_topology_history" "topologies/trim_topology_history",
+    PROCEDURE "convoke_acquire_lock" "locks/acquire_lock",
+    PROCEDURE "convoke_release_lock" "locks/release_lock",
+    PROCEDURE "convoke_renew_lock" "locks/renew_lock",
+    PROCEDURE "convoke_write_settings" "settings/write_settings",
     PROCEDURE "convoke_clear" "installation/clear",
     PROCEDURE "qtopology_sp_announce_leader_candidacy" "qtopology/announce_leader_candidacy",
     PROCEDURE "qtopology_sp_check_leader_candidacy" "qtopology/check_leader_candidacy",
@@ -71,6 +98,8 @@ pub(crate) const ROUTINES: &[Routine] = routines![
     PROCEDURE "qtopology_sp_unassign_waiting_topologies" "qtopology/unassign_waiting_topologies",
     PROCEDURE "qtopology_sp_worker_ping" "qtopology/worker_ping",
     PROCEDURE "qtopology_sp_worker_statuses" "qtopology/worker_statuses",
+    TRIGGER "convoke_heed_topology_update" "qtopology/heed_topology_update",
+    TRIGGER "convoke_heed_worker_delete" "qtopology/heed_worker_delete",
     TRIGGER "convoke_heed_worker_insert" "qtopology/heed_worker_insert",
     TRIGGER "convoke_heed_worker_update" "qtopology/heed_worker_update",
 ];

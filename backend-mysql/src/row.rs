@@ -1,6 +1,6 @@
 //! What is read from a row, by the position of the column.
 
-use convoke_core::{Result, Timestamp, WorkerName};
+use convoke_core::{Result, Timestamp, TopologyId, WorkerName};
 use sqlx::Row;
 use sqlx::mysql::MySqlRow;
 
@@ -22,6 +22,14 @@ impl<'r> Columns<'r> {
         self.0.try_get(column).map_err(corrupt)
     }
 
+    pub(crate) fn some_int(&self, column: usize) -> Result<Option<i64>> {
+        self.0.try_get(column).map_err(corrupt)
+    }
+
+    pub(crate) fn float(&self, column: usize) -> Result<f64> {
+        self.0.try_get(column).map_err(corrupt)
+    }
+
     /// A number that is never negative.
     pub(crate) fn number(&self, column: usize) -> Result<u64> {
         u64::try_from(self.int(column)?).map_err(|_| error::unexpected("a negative number"))
@@ -40,6 +48,17 @@ impl<'r> Columns<'r> {
     pub(crate) fn worker(&self, column: usize) -> Result<WorkerName> {
         let name = self.text(column)?;
         WorkerName::new(name).map_err(|source| error::foreign_name(source, name))
+    }
+
+    /// The name of a worker, if there is one.
+    pub(crate) fn some_worker(&self, column: usize) -> Result<Option<WorkerName>> {
+        self.some_text(column)?.map(|_| self.worker(column)).transpose()
+    }
+
+    /// The id of a topology. One that breaks the rules of names was made by another program.
+    pub(crate) fn topology(&self, column: usize) -> Result<TopologyId> {
+        let id = self.text(column)?;
+        TopologyId::new(id).map_err(|source| error::foreign_topology(source, id))
     }
 }
 

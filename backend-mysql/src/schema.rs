@@ -36,10 +36,26 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations![
     7 "0007_seat",
     8 "0008_counters",
     9 "0009_db_version",
+    11 "0011_locks",
+    12 "0012_settings",
+    13 "0013_topologies",
+    14 "0014_topology_history",
+    15 "0015_gone_workers",
 ];
 
-/// The number under which it is recorded whether the tables of a predecessor are adopted.
+/// The number under which it is recorded whether the tables of a predecessor are adopted; done when they are what
+/// [`PREDECESSOR`] makes of them.
 pub(crate) const ORIGIN: u32 = 0;
+
+/// What comes before the migrations where the tables of a predecessor are adopted.
+pub(crate) const PREDECESSOR: Migration = Migration {
+    number: ORIGIN,
+    name: "0000_predecessor",
+    sql: include_str!("../migrations/0000_predecessor.sql"),
+};
+
+/// The last version of qtopology-mysql's schema.
+const LAST_OF_PREDECESSOR: u32 = 17;
 
 /// What is recorded there when they are.
 pub(crate) const ADOPTED: &str = "adopted from qtopology-mysql";
@@ -57,6 +73,8 @@ pub(crate) const TABLES: &[&str] = &[
     "qtopology_settings",
     "convoke_seat",
     "convoke_counter",
+    "convoke_lock",
+    "convoke_setting",
 ];
 
 /// What is recorded of a migration.
@@ -169,11 +187,12 @@ fn newer(what: &'static str, name: impl std::fmt::Display) -> Error {
     .with(what, name)
 }
 
-/// Whether the tables of qtopology-mysql are there. Refuses those of an older one: only its last version is adopted.
+/// Whether tables of qtopology-mysql are there, of whichever version, or of an upgrade that was cut short. Refuses those of a
+/// version that there never was.
 pub(crate) async fn has_predecessor(connection: &mut MySqlConnection) -> Result<bool> {
     let tables: i64 = sqlx::query_scalar(
         "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN \
-         ('qtopology_worker', 'qtopology_topology', 'qtopology_message')",
+         ('qtopology_settings', 'qtopology_worker', 'qtopology_topology', 'qtopology_message')",
     )
     .fetch_one(&mut *connection)
     .await
@@ -186,12 +205,13 @@ pub(crate) async fn has_predecessor(connection: &mut MySqlConnection) -> Result<
         Err(source) if error::is_missing_table(&source) => None,
         version => version.map_err(failed)?,
     };
-    if version.as_deref() == Some("17") {
+    let number = version.as_deref().map_or(Ok(0), str::parse);
+    if number.is_ok_and(|number: u32| number <= LAST_OF_PREDECESSOR) {
         return Ok(true);
     }
     Err(Error::new(
         ErrorKind::Unsupported,
-        "this database was made by qtopology-mysql before its version 17; let qtopology-mysql 2.2.1 upgrade it first",
+        "this database was made by a qtopology-mysql that this program does not know; it adopts the versions 1 to 17 of its schema",
     )
     .with("db_version", version.as_deref().unwrap_or("none")))
 }
@@ -253,8 +273,8 @@ mod tests {
 
     #[test]
     fn migrations_are_numbered_as_their_files_say() {
-        for (index, migration) in MIGRATIONS.iter().enumerate() {
-            assert_eq!(migration.number as usize, index + 1);
+        assert!(MIGRATIONS.is_sorted_by(|before, after| before.number < after.number));
+        for migration in MIGRATIONS {
             assert!(
                 migration.name.starts_with(&format!("{:04}_", migration.number)),
                 "{}",

@@ -1,13 +1,15 @@
 //! Workers on MySQL: what the procedures answer, as answers of the trait.
 
 use convoke_core::{
-    Cursor, Incarnation, Page, Paged, Refreshed, Registration, Result, RoleCounts, Term, Timeouts, Vacated, Worker,
-    WorkerChange, WorkerName, WorkerStatus, Workers, async_trait, error, workers::MAX_REFRESHED,
+    Cursor, Incarnation, Page, Paged, Refreshed, Registration, Result, Retention, RoleCounts, Term, Timeouts,
+    TopologyId, Trimmed, Vacated, Worker, WorkerChange, WorkerName, WorkerStatus, Workers, async_trait, error,
+    workers::MAX_REFRESHED,
 };
 use sqlx::mysql::MySqlRow;
 
 use crate::call::{Param, sql_now};
-use crate::error::unexpected;
+use crate::error::{foreign_name, foreign_topology, unexpected};
+use crate::history::{trim_params, trimmed};
 use crate::row::{Columns, outcome};
 use crate::server::Family;
 use crate::store::MysqlStore;
@@ -147,6 +149,7 @@ impl Workers for MysqlStore {
         let deleted = match outcome(&rows)? {
             None => Ok(()),
             Some("unknown") => Err(error::unknown_worker(name)),
+            Some("in_use") => Err(error::worker_in_use(name)),
             Some(_) => Err(error::not_unloaded(name, status_of_refusal(&rows)?)),
         };
         deleted.map_err(|error| error.at(AT))
@@ -177,15 +180,28 @@ impl Workers for MysqlStore {
         Ok(page.map(|(_, change)| change))
     }
 
+    async fn trim_worker_history(&self, retention: &Retention, page: &Page) -> Result<Trimmed> {
+        const AT: &str = "workers.trim_history";
+        let sql = "CALL convoke_trim_worker_history(?, ?, ?, ?, ?, ?)";
+        let after = page.after.as_ref().map(Cursor::worker).transpose();
+        let after = after.map_err(|error| error.at(AT))?;
+        let after = after.as_ref().map_or("", WorkerName::as_str);
+        let rows = self
+            .write(AT, sql, &trim_params(retention, page, after, self.now_param()))
+            .await?;
+        trimmed(&rows, |row| Ok(Cursor::behind_worker(&row.worker(1)?))).map_err(|error| error.at(AT))
+    }
+
     async fn refresh_statuses(&self, timeouts: &Timeouts) -> Result<Refreshed> {
         const AT: &str = "workers.refresh_statuses";
         let params = [
             timeouts.worker.as_micros().into(),
+            timeouts.waiting.as_micros().into(),
             (MAX_REFRESHED as u64).into(),
             self.now_param(),
         ];
         let rows = self
-            .write(AT, "CALL convoke_refresh_statuses(?, ?, ?)", &params)
+            .write(AT, "CALL convoke_refresh_statuses(?, ?, ?, ?)", &params)
             .await?;
         let Some(row) = rows.first() else {
             return Ok(Refreshed::default());
@@ -253,14 +269,13 @@ fn counts(row: &Columns<'_>) -> Result<RoleCounts> {
 }
 
 fn refreshed(row: &Columns<'_>) -> Result<Refreshed> {
-    let names = |column| -> Result<Vec<WorkerName>> {
-        let names: Vec<String> = serde_json::from_str(row.text(column)?)
-            .map_err(|source| unexpected("a list of names").caused_by(source))?;
-        names
-            .into_iter()
-            .map(|name| WorkerName::new(&name).map_err(|source| crate::error::foreign_name(source, &name)))
-            .collect()
+    let texts = |column| -> Result<Vec<String>> {
+        serde_json::from_str(row.text(column)?).map_err(|source| unexpected("a list of names").caused_by(source))
     };
+    let worker = |name: String| WorkerName::new(&name).map_err(|source| foreign_name(source, &name));
+    let names = |column| texts(column)?.into_iter().map(worker).collect::<Result<Vec<_>>>();
+    let topology = |id: String| TopologyId::new(&id).map_err(|source| foreign_topology(source, &id));
+    let unassigned = texts(5)?.into_iter().map(topology).collect::<Result<_>>()?;
     let vacated = match row.some_text(3)? {
         None => None,
         Some(_) => Some(Vacated {
@@ -268,5 +283,7 @@ fn refreshed(row: &Columns<'_>) -> Result<Refreshed> {
             term: Term::from_number(row.number(4)?),
         }),
     };
-    Ok(Refreshed::new(names(0)?, vacated, names(1)?, row.int(2)? != 0))
+    Ok(Refreshed::new(names(0)?, vacated, names(1)?)
+        .with_unassigned(unassigned)
+        .with_more(row.int(2)? != 0))
 }

@@ -4,6 +4,7 @@ BEGIN
   DECLARE v_now BIGINT;
   DECLARE v_free TINYINT;
 
+  SET NEW.gone = IF(NEW.status IN ('dead', 'unloaded'), 1, NULL);
   IF NEW.lstatus = 'leader' THEN
     SELECT holder IS NULL AND promised_until_us <= TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) INTO v_free
       FROM convoke_seat WHERE id = 1 FOR UPDATE;

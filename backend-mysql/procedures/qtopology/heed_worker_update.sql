@@ -1,11 +1,15 @@
 -- The old client sets status and lstatus by plain UPDATEs, with a time of its own clock. Each statement of ours raises the
 -- revision; one that does not is the old client's, and means: heard of now; not alive: no candidacy, no lead; no more leader:
--- resigned (a lease that another client of ours holds stays promised); leader: takes the seat when it is free.
+-- resigned (a lease that another client of ours holds stays promised); leader: takes the seat when it is free. Whoever says it, a
+-- worker that is dead or unloaded is marked as gone (core::workers::is_gone) until it has another status.
 CREATE TRIGGER convoke_heed_worker_update BEFORE UPDATE ON qtopology_worker FOR EACH ROW
 BEGIN
   DECLARE v_now BIGINT;
   DECLARE v_free TINYINT;
 
+  IF NEW.status <> OLD.status THEN
+    SET NEW.gone = IF(NEW.status IN ('dead', 'unloaded'), 1, NULL);
+  END IF;
   IF NEW.revision = OLD.revision THEN
     SET v_now = TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6));
     IF NEW.last_ping <> OLD.last_ping THEN

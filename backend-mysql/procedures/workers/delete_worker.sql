@@ -1,11 +1,13 @@
 -- core::Workers::delete_worker, core::workers::check_deletable
--- Answers nothing, or outcome 'unknown' or 'not_unloaded' with the status.
+-- Answers nothing, or outcome 'unknown', 'in_use', or 'not_unloaded' with the status. Nobody gives a topology to a worker that is
+-- locked.
 CREATE PROCEDURE convoke_delete_worker(
   IN p_name VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
 )
 SQL SECURITY INVOKER
 BEGIN
   DECLARE v_status VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+  DECLARE v_is_in_use TINYINT DEFAULT 0;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
     ROLLBACK;
@@ -13,7 +15,11 @@ BEGIN
   END;
   START TRANSACTION;
   SELECT status INTO v_status FROM qtopology_worker WHERE name = p_name FOR UPDATE;
-  IF v_status = 'unloaded' THEN
+  SET v_is_in_use = EXISTS (
+    SELECT 1 FROM qtopology_topology FORCE INDEX (ix_convoke_topology_held)
+      WHERE worker = p_name AND status IN ('waiting', 'running')
+  );
+  IF v_status = 'unloaded' AND NOT v_is_in_use THEN
     DELETE FROM qtopology_message WHERE worker = p_name;
     DELETE FROM qtopology_worker WHERE name = p_name;
   END IF;
@@ -22,5 +28,7 @@ BEGIN
     SELECT 'unknown' AS outcome, NULL AS status;
   ELSEIF v_status <> 'unloaded' THEN
     SELECT 'not_unloaded' AS outcome, v_status AS status;
+  ELSEIF v_is_in_use THEN
+    SELECT 'in_use' AS outcome, v_status AS status;
   END IF;
 END

@@ -1,7 +1,6 @@
-//! A database that qtopology-mysql 2.2.1 made, with its rows, and what is refused.
+//! A database that qtopology-mysql 2.2.1 made, with its rows.
 
-use convoke_backend_mysql::MysqlDriver;
-use convoke_core::{Claim, Driver, ErrorKind, Limit, OpenOptions, Role, Ttl, WorkerName, WorkerStatus};
+use convoke_core::{Claim, Limit, Role, Ttl, WorkerName, WorkerStatus};
 use convoke_test_servers::Kind;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
@@ -109,7 +108,7 @@ pub(crate) async fn an_adopted_schema_is_the_one_that_we_make(kind: Kind) {
 }
 
 /// Columns and keys of all tables; the order of columns is free.
-async fn described(connection: &mut MySqlConnection) -> Vec<String> {
+pub(crate) async fn described(connection: &mut MySqlConnection) -> Vec<String> {
     let sql = "SELECT CAST(CONCAT_WS(' ', TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COALESCE(COLUMN_DEFAULT, '-'), \
                  COALESCE(COLLATION_NAME, '-'), EXTRA) AS CHAR) AS line \
                FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() \
@@ -117,23 +116,4 @@ async fn described(connection: &mut MySqlConnection) -> Vec<String> {
                FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() ORDER BY line";
     let rows = connection.fetch_all(sql).await.unwrap();
     rows.iter().map(|row| row.try_get(0).unwrap()).collect()
-}
-
-pub(crate) async fn an_older_version_is_refused_and_left_as_it_is(kind: Kind) {
-    let database = Databases::of(kind).bare().await;
-    let mut plain = database.plain().await;
-    run(&mut plain, VERSION_17).await;
-    run(
-        &mut plain,
-        "update qtopology_settings set value = '16' where name = 'db_version'",
-    )
-    .await;
-    let error = MysqlDriver
-        .open(&OpenOptions::new(&database.url).unwrap())
-        .await
-        .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.to_string().contains("qtopology-mysql 2.2.1"), "{error}");
-    let tables = plain.fetch_all("show tables like 'convoke%'").await.unwrap();
-    assert!(tables.is_empty());
 }

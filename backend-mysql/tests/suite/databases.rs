@@ -129,11 +129,13 @@ impl Database {
     async fn emptied(self) -> Option<Self> {
         let mut connection = MySqlConnection::connect(&self.url).await.ok()?;
         let tables = [
-            "qtopology_worker",
             "qtopology_topology",
+            "qtopology_worker",
             "qtopology_message",
             "qtopology_worker_history",
             "qtopology_topology_history",
+            "convoke_lock",
+            "convoke_setting",
         ];
         let emptied = tables
             .iter()

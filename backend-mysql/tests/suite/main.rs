@@ -13,6 +13,7 @@ mod sends;
 mod time_zones;
 #[cfg(feature = "tls-rustls")]
 mod tls;
+mod versions;
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -58,8 +59,11 @@ macro_rules! on_a_server {
                 elections_by_both_kinds_at_once_never_make_two_leaders;
             adoption:
                 a_database_of_version_17_is_adopted_with_its_rows,
-                an_adopted_schema_is_the_one_that_we_make,
-                an_older_version_is_refused_and_left_as_it_is;
+                an_adopted_schema_is_the_one_that_we_make;
+            versions:
+                each_version_is_adopted_with_its_rows,
+                an_upgrade_of_theirs_that_was_cut_short_is_adopted,
+                a_version_that_there_never_was_is_refused_and_left_as_it_is;
             migrations:
                 many_who_open_an_empty_database_at_once_make_one_schema,
                 a_set_up_that_was_cut_short_goes_on_where_it_was,

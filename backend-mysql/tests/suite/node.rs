@@ -363,6 +363,7 @@ pub(crate) async fn the_other_procedures_do_what_they_did(kind: Kind) {
 
 pub(crate) async fn elections_by_both_kinds_at_once_never_make_two_leaders(kind: Kind) {
     let database = Databases::of(kind).empty().await;
+    let store = database.store().await;
     let mut node = Node(database.plain().await);
     node.call("register_worker", "node-1").await;
     let rounds = 30;
@@ -377,7 +378,6 @@ pub(crate) async fn elections_by_both_kinds_at_once_never_make_two_leaders(kind:
         }
         won
     });
-    let store = database.store().await;
     let ours = store.register_worker(&name("ours")).await.unwrap();
     let mut terms = Vec::new();
     for _ in 0..rounds {

@@ -1,0 +1,2 @@
+alter table qtopology_topology 
+    modify column enabled tinyint not null;
