@@ -7,6 +7,7 @@ mod bad_days;
 mod databases;
 mod migrations;
 mod node;
+mod node_topologies;
 mod plans;
 mod proxy;
 mod sends;
@@ -57,6 +58,15 @@ macro_rules! on_a_server {
                 reading_ones_own_messages_harms_nobody_elses,
                 the_other_procedures_do_what_they_did,
                 elections_by_both_kinds_at_once_never_make_two_leaders;
+            node_topologies:
+                a_topology_that_one_kind_registers_is_one_of_the_other,
+                each_kind_gives_topologies_to_workers_of_the_other,
+                a_worker_of_theirs_is_told_by_us_what_to_stop,
+                its_setters_are_seen_as_what_they_mean,
+                a_report_of_theirs_without_the_topology_changes_nothing,
+                what_its_dead_workers_have_is_taken_away,
+                what_a_worker_has_that_it_deletes_is_taken_away,
+                clean_ups_by_both_kinds_take_each_topology_away_once;
             adoption:
                 a_database_of_version_17_is_adopted_with_its_rows,
                 an_adopted_schema_is_the_one_that_we_make;

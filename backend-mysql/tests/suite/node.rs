@@ -24,12 +24,12 @@ impl Node {
             .unwrap()
     }
 
-    async fn call(&mut self, procedure: &str, name: &str) -> Vec<MySqlRow> {
+    pub(crate) async fn call(&mut self, procedure: &str, name: &str) -> Vec<MySqlRow> {
         self.run(&format!("CALL qtopology_sp_{procedure}('{name}');")).await
     }
 
     /// Announces and checks, as its leader does each 5 s while no row has lstatus 'leader'.
-    async fn elects(&mut self, name: &str) -> bool {
+    pub(crate) async fn elects(&mut self, name: &str) -> bool {
         self.call("announce_leader_candidacy", name).await;
         let answer = self.call("check_leader_candidacy", name).await;
         answer[0].try_get::<String, _>("status").unwrap() == "leader"
@@ -44,7 +44,7 @@ impl Node {
         self.run(&sql).await;
     }
 
-    async fn set_status(&mut self, name: &str, status: &str) {
+    pub(crate) async fn set_status(&mut self, name: &str, status: &str) {
         let sql = format!(
             "update qtopology_worker set status = '{status}', last_ping = FROM_UNIXTIME({} / 1000) where name = '{name}';\
              call qtopology_sp_add_worker_history('{name}');",
@@ -53,7 +53,7 @@ impl Node {
         self.run(&sql).await;
     }
 
-    async fn send(&mut self, worker: &str, command: &str, valid_millis: i64) {
+    pub(crate) async fn send(&mut self, worker: &str, command: &str, valid_millis: i64) {
         let created = client_millis();
         let sql = format!(
             "insert into qtopology_message(cmd, content, created, valid_until, worker) values ('{command}', '{{\"uuid\":\"u\"}}', \
@@ -64,7 +64,7 @@ impl Node {
     }
 
     /// Its getMessage: the first row, then deleted by its id.
-    async fn get_message(&mut self, name: &str) -> Option<String> {
+    pub(crate) async fn get_message(&mut self, name: &str) -> Option<String> {
         let rows = self.call("messages_for_worker", name).await;
         let row = rows.first()?;
         let id: i64 = row.try_get("id").unwrap();
@@ -83,7 +83,7 @@ impl Node {
 }
 
 /// The client's own clock: two hours slow, which must not matter.
-fn client_millis() -> i64 {
+pub(crate) fn client_millis() -> i64 {
     convoke_core::Timestamp::of_host().as_micros() / 1000 - 7_200_000
 }
 
@@ -272,6 +272,7 @@ pub(crate) async fn lstatus_leader_by_a_plain_update_takes_a_free_seat_and_no_ot
 pub(crate) async fn two_readers_of_one_queue_never_get_the_same_message(kind: Kind) {
     const MESSAGES: usize = 100;
     let database = Databases::of(kind).empty().await;
+    database.store().await;
     let mut node = Node(database.plain().await);
     node.call("register_worker", "node-1").await;
     for number in 0..MESSAGES {
@@ -301,6 +302,7 @@ pub(crate) async fn two_readers_of_one_queue_never_get_the_same_message(kind: Ki
 
 pub(crate) async fn reading_ones_own_messages_harms_nobody_elses(kind: Kind) {
     let database = Databases::of(kind).empty().await;
+    database.store().await;
     let mut node = Node(database.plain().await);
     node.call("register_worker", "node-1").await;
     node.send("node-2", "for another", 60_000).await;
