@@ -12,11 +12,12 @@
 //!
 //! # Cost
 //! Everything is at most logarithmic in what the installation holds, beside what it answers, with these exceptions: an
-//! election ends each candidacy, deleting a worker drops each of its messages, and what expired or became visible again
-//! is moved when the queue is next received from, 1,000 messages per script.
+//! election ends each candidacy, deleting a worker drops each of its messages, what expired or became visible again is
+//! moved when the queue is next received from, 1,000 messages per script, and a list of locks steps over those that ran
+//! out, 1,000 per script. Trimming drops about 1,000 rows per script, so that it holds up nobody.
 //!
 //! # Calls that go together
-//! The frequent writes (ping, renew, send, receive, take, ack, nack, extend) that callers of one handle ask for while a
+//! The frequent writes (ping, renew, send, receive, take, ack, nack, extend, report, those of locks) that callers of one handle ask for while a
 //! call of these is under way go as one script, `lua/shared/group.lua`, made of the same files. Each is an atomic step
 //! with an answer of its own, and what one of them throws harms no other; when the answer of the call is lost, the
 //! outcome of all of them is unknown. Redis serves nobody else while a script runs. So such a call has at most 64
@@ -25,7 +26,7 @@
 //!
 //! # Limits
 //! Numbers are exact below 2^53: times until the year 2255, and 9 × 10^15 messages. A receive stops gathering at 16 MiB
-//! and then delivers fewer than asked for.
+//! and then delivers fewer than asked for; a list of settings goes on with another script then.
 
 mod answer;
 mod error;

@@ -48,7 +48,7 @@ impl RedisStore {
             .arg(owner.as_str())
             .arg(ttl.as_micros())
             .arg(MAX_SWEPT);
-        let mut answer = self.ask(&call).await?;
+        let mut answer = self.ask_in_group(call).await?;
         match answer.word.as_str() {
             "acquired" => lock(name, &answer.fields.text()?).map(LockAcquisition::Acquired),
             "held" => lock(name, &answer.fields.text()?).map(LockAcquisition::HeldBy),
@@ -64,7 +64,7 @@ impl RedisStore {
             .arg(given.owner.as_str())
             .arg(given.token.number())
             .arg(ttl.as_micros());
-        let mut answer = self.ask(&call).await?;
+        let mut answer = self.ask_in_group(call).await?;
         match answer.word.as_str() {
             "renewed" => lock(&given.name, &answer.fields.text()?).map(LockRenewal::Renewed),
             "lost" => holder(&given.name, &mut answer).map(LockRenewal::Lost),
@@ -79,7 +79,7 @@ impl RedisStore {
             .arg(given.name.as_str())
             .arg(given.owner.as_str())
             .arg(given.token.number());
-        let mut answer = self.ask(&call).await?;
+        let mut answer = self.ask_in_group(call).await?;
         match answer.word.as_str() {
             "released" => Ok(LockRelease::Released),
             "lost" => holder(&given.name, &mut answer).map(LockRelease::Lost),

@@ -199,6 +199,10 @@ pub(crate) static GROUP: LazyLock<Script> = LazyLock::new(|| {
         include_str!("../lua/shared/queue.lua"),
         include_str!("../lua/shared/delivery.lua"),
         include_str!("../lua/shared/receipt.lua"),
+        include_str!("../lua/shared/topology.lua"),
+        include_str!("../lua/shared/change.lua"),
+        include_str!("../lua/shared/gone.lua"),
+        include_str!("../lua/shared/lock.lua"),
         "local operations = {}\n",
     ];
     let functions = [
@@ -210,6 +214,10 @@ pub(crate) static GROUP: LazyLock<Script> = LazyLock::new(|| {
         &ACK_MESSAGE,
         &NACK_MESSAGE,
         &EXTEND_CLAIM,
+        &REPORT_TOPOLOGY,
+        &ACQUIRE_LOCK,
+        &RENEW_LOCK,
+        &RELEASE_LOCK,
     ]
     .map(|operation| operation.as_function());
     parts.extend(functions.iter().map(String::as_str));

@@ -156,7 +156,7 @@ impl RedisStore {
         };
         let call = scripts::REPORT_TOPOLOGY.call();
         let call = self.by_its_worker(call, registration, id)?.arg(word).arg(why);
-        reported(self.ask(&call).await?, registration, id)
+        reported(self.ask_in_group(call).await?, registration, id)
     }
 
     async fn set_pid(&self, registration: &Registration, id: &TopologyId, pid: Option<u32>) -> Result<Reported> {

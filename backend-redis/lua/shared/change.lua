@@ -28,10 +28,10 @@ local function change(keys, changes, now)
     list[#list + 1], list[#list + 2] = score, member
   end
   for _, it in ipairs(changes) do
-    local id, before, after, shown = it.id, it.before, it.after, shown_of(it.after)
-    if shown ~= shown_of(before) then
-      put(records, id, after.since .. ' ' .. shown)
-      rows[#rows + 1] = { id = id, shown = shown }
+    local id, before, after = it.id, it.before, it.after
+    if after.shown ~= before.shown then
+      put(records, id, after.since .. ' ' .. after.shown)
+      rows[#rows + 1] = { id = id, shown = after.shown }
       local had, has = before.worker .. '\0' .. id, after.worker .. '\0' .. id
       if had ~= has and before.worker ~= '' then
         not_held[#not_held + 1] = had

@@ -2,20 +2,15 @@
 -- NUL affinity", and in error behind it "NUL error". enabled is 1 or 0; without a process pid is "-", and without a worker
 -- there is nothing in its place. Here `failure` is the error with its NUL, or empty.
 local function parse_topology(record)
-  local since, status, enabled, pid, weight, worker, affinity, failure =
-    string.match(record or '', '^(%d+) (%l+) ([01]) (%S+) (%S+) ([^%z]*)%z([^%z]*)(.*)$')
+  local since, shown, status, enabled, pid, weight, worker, affinity, failure =
+    string.match(record or '', '^(%d+) ((%l+) ([01]) (%S+) (%S+) ([^%z]*)%z([^%z]*)(.*))$')
   if not since then
     error(corrupt('a topology is indexed and not there, or is not "since status enabled pid weight worker NUL affinity"'))
   end
   return {
-    since = since, status = status, enabled = enabled, pid = pid, weight = weight, worker = worker,
+    since = since, shown = shown, status = status, enabled = enabled, pid = pid, weight = weight, worker = worker,
     affinity = affinity, failure = failure,
   }
-end
-
-local function shown_of(topology)
-  return topology.status .. ' ' .. topology.enabled .. ' ' .. topology.pid .. ' ' .. topology.weight .. ' '
-    .. topology.worker .. '\0' .. topology.affinity .. topology.failure
 end
 
 -- Nothing when there is no such topology.
@@ -26,14 +21,15 @@ end
 
 -- The same with other fields.
 local function altered(topology, fields)
-  local copy = {}
-  for name, value in pairs(topology) do
-    copy[name] = value
-  end
-  for name, value in pairs(fields) do
-    copy[name] = value
-  end
-  return copy
+  local status, enabled = fields.status or topology.status, fields.enabled or topology.enabled
+  local pid, weight = fields.pid or topology.pid, fields.weight or topology.weight
+  local worker, affinity = fields.worker or topology.worker, fields.affinity or topology.affinity
+  local failure = fields.failure or topology.failure
+  local shown = status .. ' ' .. enabled .. ' ' .. pid .. ' ' .. weight .. ' ' .. worker .. '\0' .. affinity .. failure
+  return {
+    since = fields.since or topology.since, shown = shown, status = status, enabled = enabled, pid = pid,
+    weight = weight, worker = worker, affinity = affinity, failure = failure,
+  }
 end
 
 local function since_in(topology, status, now)

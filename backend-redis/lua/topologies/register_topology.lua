@@ -11,9 +11,8 @@ local before = topology_of(keys.topologies, id)
 local topology = altered(before or {
   since = whole(now), status = 'unassigned', enabled = '0', pid = '-', worker = '', failure = '',
 }, { weight = weight, affinity = affinity })
-local shown = shown_of(topology)
-redis.call('HSET', keys.topologies, id, topology.since .. ' ' .. shown)
+redis.call('HSET', keys.topologies, id, topology.since .. ' ' .. topology.shown)
 redis.call('HSET', configs, id, config)
 redis.call('ZADD', topology_ids, 0, id)
-record_topologies(keys, { { id = id, shown = shown } }, now)
+record_topologies(keys, { { id = id, shown = topology.shown } }, now)
 return before and 'replaced' or 'created'
