@@ -109,6 +109,16 @@ impl Scene {
         Ok(self.store.topology_history(&topology_id(id)?, &page).await?.items)
     }
 
+    /// The newest rows of a topology, of which there must be as many.
+    async fn newest(&self, id: &str, rows: usize) -> Check<Vec<TopologyChange>> {
+        let mut newest = self.rows(id).await?;
+        if newest.len() < rows {
+            return Err(missing(&format!("{rows} rows of the history of {id}")));
+        }
+        newest.truncate(rows);
+        Ok(newest)
+    }
+
     /// What a worker was told and did not receive yet: commands, contents and how long they are worth something.
     async fn told(&self, worker: &str) -> Check<Vec<(String, String, u64)>> {
         let queued = self
@@ -259,6 +269,9 @@ crate::case::clauses! {
         topologies_e25_an_assignment_begins_anew in assigning,
         topologies_e26_what_a_worker_is_told_is_a_message_as_any_other in assigning,
         topologies_e27_a_leader_assigns_to_the_last_microsecond_of_its_lease in assigning,
+    }
+    "wake-ups are hints: losing every one costs the poll bound at most, never data" [] {
+        topologies_e28_a_waiting_worker_gets_what_it_is_told_meanwhile in assigning,
     }
     "report and set_pid only by the worker that has it, else refused and without a trace" [ManualClock] {
         topologies_e30_the_worker_that_has_it_says_that_it_runs in reporting,
