@@ -1,7 +1,7 @@
 //! Saboteurs of locks.
 
 use convoke_core::{
-    Answer, Confirmed, Installation, LockAcquisition, LockRelease, LockRenewal, LockToken, Locks, LocksAnswer as LA,
+    Answer, Confirmed, Installation, LockAcquisition, LockRenewal, LockToken, Locks, LocksAnswer as LA,
     LocksOperation as LO, Operation, Page, Result,
 };
 
@@ -18,31 +18,36 @@ pub(super) async fn a_lock_is_reentrant(layer: Layer, operation: Operation) -> R
     }
 }
 
-/// The token is the number of the row, which is deleted when the lock is released.
+/// The token is kept with the lock, and is the same when that is taken again.
 pub(super) async fn a_token_is_given_out_again_after_a_release(layer: Layer, operation: Operation) -> Result<Answer> {
-    let mut answer = layer.honestly(operation.clone()).await?;
-    let mut notes = layer.notes.lock();
-    match (operation, &mut answer) {
-        (Operation::Locks(LO::ReleaseLock { lock }), Answer::Locks(LA::ReleaseLock(LockRelease::Released))) => {
-            notes.tokens.insert(lock.name, lock.token);
+    with_tokens(layer, operation, |before, honest| before.unwrap_or(honest)).await
+}
+
+/// Gives out tokens made of the one before of the same name and of the honest one, and takes them back.
+async fn with_tokens(
+    layer: Layer,
+    mut operation: Operation,
+    made: fn(Option<LockToken>, LockToken) -> LockToken,
+) -> Result<Answer> {
+    if let Operation::Locks(LO::RenewLock { lock, .. } | LO::ReleaseLock { lock }) = &mut operation {
+        let given = layer.notes.lock().tokens.get(&lock.name).copied();
+        let held = layer.store.get_lock(&lock.name).await?;
+        if let Some(held) = held.filter(|_| given == Some(lock.token)) {
+            lock.token = held.token;
         }
-        (_, Answer::Locks(LA::AcquireLock(LockAcquisition::Acquired(lock)))) => {
-            lock.token = notes.tokens.get(&lock.name).copied().unwrap_or(lock.token);
-        }
-        _ => {}
+    }
+    let mut answer = layer.honestly(operation).await?;
+    if let Answer::Locks(LA::AcquireLock(LockAcquisition::Acquired(lock))) = &mut answer {
+        let mut notes = layer.notes.lock();
+        lock.token = made(notes.tokens.get(&lock.name).copied(), lock.token);
+        notes.tokens.insert(lock.name.clone(), lock.token);
     }
     Ok(answer)
 }
 
 pub(super) async fn tokens_are_counted_per_name(layer: Layer, operation: Operation) -> Result<Answer> {
-    let mut answer = layer.honestly(operation).await?;
-    if let Answer::Locks(LA::AcquireLock(LockAcquisition::Acquired(lock))) = &mut answer {
-        let mut notes = layer.notes.lock();
-        let latest = notes.tokens.entry(lock.name.clone()).or_default();
-        *latest = LockToken::from_number(latest.number() + 1);
-        lock.token = *latest;
-    }
-    Ok(answer)
+    let counted = |before: Option<LockToken>, _| LockToken::from_number(before.unwrap_or_default().number() + 1);
+    with_tokens(layer, operation, counted).await
 }
 
 /// `<=` where `<` belongs.
