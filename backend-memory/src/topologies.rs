@@ -285,7 +285,7 @@ impl State {
         self.let_go(before.worker.as_ref(), &before.id);
         if let Some(worker) = &next.worker {
             self.held.entry(worker.clone()).or_default().insert(next.id.clone());
-            // A worker that was taken for dead, and lives, may begin what it had in error.
+            // A worker that is gone may run again what is in error: then there is something to take away.
             let status = self.workers.get(worker).map(|entry| entry.status);
             if next.is_in_use() && status.is_some_and(is_gone) {
                 self.gone.insert(worker.clone());

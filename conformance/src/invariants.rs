@@ -2,6 +2,7 @@
 
 mod of_locks;
 mod of_settings;
+mod of_topologies;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -71,6 +72,7 @@ struct Watch {
     handed: HashMap<MessageId, Handed>,
     locks: of_locks::Watch,
     settings: of_settings::Watch,
+    topologies: of_topologies::Watch,
 }
 
 /// What is known of a message that was handed out.
@@ -86,6 +88,7 @@ impl Watch {
         match answer {
             Answer::Workers(answer) => self.see_workers(now, answer),
             Answer::Leadership(answer) => self.see_leadership(now, answer),
+            Answer::Topologies(answer) => self.topologies.see(now, operation, answer),
             Answer::Messages(answer) => self.see_messages(now, operation, answer),
             Answer::Locks(answer) => self.locks.see(now, operation, answer),
             Answer::Settings(answer) => self.settings.see(now, operation, answer),

@@ -65,6 +65,7 @@ mod run;
 mod saboteurs;
 mod stage;
 mod steps;
+mod trimming;
 
 mod leadership;
 mod locks;

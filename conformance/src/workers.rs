@@ -8,6 +8,7 @@ mod races;
 mod refreshing;
 mod registering;
 mod status;
+mod trimming;
 
 pub(crate) use registering::nasty_names;
 
@@ -74,6 +75,17 @@ crate::case::clauses! {
         workers_e53_history_is_read_a_page_at_a_time_also_while_it_grows in lists,
         workers_e54_a_cursor_of_another_list_is_refused in lists,
         workers_e55_workers_are_counted_by_their_role_as_of_now in lists,
+    }
+    "histories are bounded by a settable age and count" [ManualClock] {
+        workers_e60_rows_are_dropped_at_their_age_and_not_before in trimming,
+        workers_e61_rows_are_dropped_that_have_too_many_newer_ones in trimming,
+        workers_e62_a_row_that_is_too_old_or_too_much_is_dropped in trimming,
+        workers_e63_what_is_kept_for_ever_or_for_thirty_days_or_not_at_all in trimming,
+        workers_e64_histories_are_trimmed_a_page_of_names_at_a_time in trimming,
+        workers_e65_pages_of_a_history_go_on_though_it_is_trimmed in trimming,
+        workers_e66_one_trimming_drops_a_thousand_rows_of_a_name_at_most in trimming,
+        workers_e67_trimming_refuses_a_cursor_of_another_list in trimming,
+        workers_e68_trimming_leaves_all_else_alone in trimming,
     }
     "the rules of core, whatever comes in whatever order" [ManualClock] {
         workers_m01_random_runs_answer_as_the_rules_say in model,

@@ -34,7 +34,7 @@ fn every_clause_has_an_id_of_its_own_and_a_sentence() {
 
 #[test]
 fn each_concern_is_judged_in_four_ways() {
-    for concern in ["workers", "leadership", "messages"] {
+    for concern in ["workers", "leadership", "topologies", "messages", "locks", "settings"] {
         for kind in [Kind::Example, Kind::Invariant, Kind::Model, Kind::Race] {
             let judged = cases()
                 .iter()
