@@ -9,6 +9,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,11 @@ const BATCH: usize = 256;
 /// How long a commit waits at most for those whom the one before answered: they are likely to come again. Without it
 /// the first of them would be committed alone while the others wait for the disk. Nobody who is alone waits.
 const GATHERING: Duration = Duration::from_micros(100);
+/// How long the thread looks for the next call before it sleeps, if the last one came soon. Waking it takes a quarter
+/// as long as a commit, and whoever calls one operation after the other would wait for that each time.
+const LOOKING: Duration = Duration::from_micros(50);
+/// How soon after a commit a call must have come for the thread to look for the next one: it may have had to be woken.
+const SOON: Duration = Duration::from_micros(150);
 /// How long dropping a handle waits at most for the thread to finish and close the file.
 const CLOSING: Duration = Duration::from_secs(1);
 
@@ -114,6 +120,8 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
 #[derive(Default)]
 struct Queue {
     state: Mutex<State>,
+    /// How many jobs there are, for the thread to see without the lock.
+    length: AtomicUsize,
     changed: Condvar,
     /// Tells those who wait that a commit takes longer than they can be asked to.
     stalled: Notify,
@@ -145,11 +153,20 @@ impl Queue {
             return false;
         }
         state.jobs.push_back(Queued { job, deadline });
+        self.length.store(state.jobs.len(), Ordering::Release);
         if state.wanted.is_some_and(|wanted| state.jobs.len() >= wanted) {
             state.wanted = None;
             self.changed.notify_all();
         }
         true
+    }
+
+    /// Looks for work without sleeping.
+    fn look(&self) {
+        let end = Instant::now() + LOOKING;
+        while self.length.load(Ordering::Acquire) == 0 && Instant::now() < end {
+            std::hint::spin_loop();
+        }
     }
 
     /// Waits for work. False when there will be none any more.
@@ -197,14 +214,20 @@ impl Queue {
     fn take(&self, at_most: usize) -> Vec<Box<dyn Job>> {
         let mut state = self.state.lock();
         let end = state.jobs.len().min(at_most);
-        state.jobs.drain(..end).map(|queued| queued.job).collect()
+        self.drain(&mut state, end)
     }
 
     /// Takes those that have waited for long enough. All wait equally long, so they are the first ones.
     fn take_overdue(&self, now: Instant) -> Vec<Box<dyn Job>> {
         let mut state = self.state.lock();
         let end = state.jobs.partition_point(|queued| queued.deadline <= now);
-        state.jobs.drain(..end).map(|queued| queued.job).collect()
+        self.drain(&mut state, end)
+    }
+
+    fn drain(&self, state: &mut State, end: usize) -> Vec<Box<dyn Job>> {
+        let jobs = state.jobs.drain(..end).map(|queued| queued.job).collect();
+        self.length.store(state.jobs.len(), Ordering::Release);
+        jobs
     }
 }
 
@@ -219,8 +242,9 @@ trait Job: Send {
 /// How a job went.
 enum Ran {
     Done,
-    Refused,
-    Failed(Failure),
+    /// Refused or failed before it wrote anything.
+    NotAtAll,
+    HalfWay(Option<Failure>),
 }
 
 struct Call<T, F> {
@@ -241,8 +265,9 @@ where
         let outcome = act(&transaction);
         let ran = match &outcome {
             Ok(_) => Ran::Done,
-            Err(Fault::Refused(_)) => Ran::Refused,
-            Err(Fault::Failed(failure)) => Ran::Failed(failure.clone()),
+            Err(_) if !transaction.has_written() => Ran::NotAtAll,
+            Err(Fault::Refused(_)) => Ran::HalfWay(None),
+            Err(Fault::Failed(failure)) => Ran::HalfWay(Some(failure.clone())),
         };
         hints.append(&mut transaction.into_hints());
         self.outcome = Some(outcome);
@@ -286,7 +311,17 @@ impl Thread {
 
     fn serve(&mut self) {
         let mut pause = Pause::default();
-        while self.queue.has_work() {
+        let is_alone = thread::available_parallelism().is_ok_and(|processors| processors.get() == 1);
+        let mut comes_soon = false;
+        loop {
+            let idle_since = Instant::now();
+            if comes_soon && !is_alone {
+                self.queue.look();
+            }
+            if !self.queue.has_work() {
+                break;
+            }
+            comes_soon = idle_since.elapsed() < SOON;
             self.queue.gather(self.answered, GATHERING);
             match self.begin() {
                 Ok(Begun::Yes) => {
@@ -360,16 +395,13 @@ enum Begun {
 /// that did not fail themselves.
 fn run_all(connection: &Connection, jobs: &mut [Box<dyn Job>], hints: &mut Vec<WorkerName>) -> Result<(), Failure> {
     for job in jobs {
-        let before = connection.total_changes();
-        let ran = job.run(connection, hints);
-        let wrote = connection.total_changes() != before;
-        match ran {
+        match job.run(connection, hints) {
             Ran::Done => {}
             // What one of them refused or read wrong harms no other. SQLite undoes everything by itself after some
             // failures, and then nothing is open any more.
-            Ran::Refused | Ran::Failed(_) if !wrote && !connection.is_autocommit() => {}
-            Ran::Refused => return Err(error::of_neighbour(None)),
-            Ran::Failed(failure) => return Err(error::of_neighbour(Some(failure))),
+            Ran::NotAtAll if !connection.is_autocommit() => {}
+            Ran::NotAtAll => return Err(error::of_neighbour(None)),
+            Ran::HalfWay(failure) => return Err(error::of_neighbour(failure)),
         }
     }
     Ok(())
