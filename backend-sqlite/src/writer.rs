@@ -9,7 +9,6 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,11 +28,6 @@ const BATCH: usize = 256;
 /// How long a commit waits at most for those whom the one before answered: they are likely to come again. Without it
 /// the first of them would be committed alone while the others wait for the disk. Nobody who is alone waits.
 const GATHERING: Duration = Duration::from_micros(100);
-/// How long the thread looks for the next call before it sleeps, if the last one came soon. Waking it takes a quarter
-/// as long as a commit, and whoever calls one operation after the other would wait for that each time.
-const LOOKING: Duration = Duration::from_micros(50);
-/// How soon after a commit a call must have come for the thread to look for the next one: it may have had to be woken.
-const SOON: Duration = Duration::from_micros(150);
 /// How long dropping a handle waits at most for the thread to finish and close the file.
 const CLOSING: Duration = Duration::from_secs(1);
 
@@ -120,8 +114,6 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
 #[derive(Default)]
 struct Queue {
     state: Mutex<State>,
-    /// How many jobs there are, for the thread to see without the lock.
-    length: AtomicUsize,
     changed: Condvar,
     /// Tells those who wait that a commit takes longer than they can be asked to.
     stalled: Notify,
@@ -153,20 +145,11 @@ impl Queue {
             return false;
         }
         state.jobs.push_back(Queued { job, deadline });
-        self.length.store(state.jobs.len(), Ordering::Release);
         if state.wanted.is_some_and(|wanted| state.jobs.len() >= wanted) {
             state.wanted = None;
             self.changed.notify_all();
         }
         true
-    }
-
-    /// Looks for work without sleeping.
-    fn look(&self) {
-        let end = Instant::now() + LOOKING;
-        while self.length.load(Ordering::Acquire) == 0 && Instant::now() < end {
-            std::hint::spin_loop();
-        }
     }
 
     /// Waits for work. False when there will be none any more.
@@ -214,20 +197,14 @@ impl Queue {
     fn take(&self, at_most: usize) -> Vec<Box<dyn Job>> {
         let mut state = self.state.lock();
         let end = state.jobs.len().min(at_most);
-        self.drain(&mut state, end)
+        state.jobs.drain(..end).map(|queued| queued.job).collect()
     }
 
     /// Takes those that have waited for long enough. All wait equally long, so they are the first ones.
     fn take_overdue(&self, now: Instant) -> Vec<Box<dyn Job>> {
         let mut state = self.state.lock();
         let end = state.jobs.partition_point(|queued| queued.deadline <= now);
-        self.drain(&mut state, end)
-    }
-
-    fn drain(&self, state: &mut State, end: usize) -> Vec<Box<dyn Job>> {
-        let jobs = state.jobs.drain(..end).map(|queued| queued.job).collect();
-        self.length.store(state.jobs.len(), Ordering::Release);
-        jobs
+        state.jobs.drain(..end).map(|queued| queued.job).collect()
     }
 }
 
@@ -311,17 +288,7 @@ impl Thread {
 
     fn serve(&mut self) {
         let mut pause = Pause::default();
-        let is_alone = thread::available_parallelism().is_ok_and(|processors| processors.get() == 1);
-        let mut comes_soon = false;
-        loop {
-            let idle_since = Instant::now();
-            if comes_soon && !is_alone {
-                self.queue.look();
-            }
-            if !self.queue.has_work() {
-                break;
-            }
-            comes_soon = idle_since.elapsed() < SOON;
+        while self.queue.has_work() {
             self.queue.gather(self.answered, GATHERING);
             match self.begin() {
                 Ok(Begun::Yes) => {

@@ -10,7 +10,7 @@ use crate::place::{Place, message, name, register};
 const MANY: u64 = 2_500;
 
 fn sent(number: u64) -> NewMessage {
-    let worker = if number % 3 == 0 { "a" } else { "b" };
+    let worker = if number.is_multiple_of(3) { "a" } else { "b" };
     let content = if number % 100 == 7 {
         "x".repeat(3_000)
     } else {
@@ -35,7 +35,7 @@ async fn a_queue_is_in_order_whatever_part_of_it_is_sorted() {
         (rows(&place, "convoke_arrival"), rows(&place, "convoke_message")),
         (0, 0)
     );
-    let expected: Vec<_> = (1..=MANY).filter(|number| number % 3 == 0).collect();
+    let expected: Vec<_> = (1..=MANY).filter(|number: &u64| number.is_multiple_of(3)).collect();
     assert_eq!(peeked(&store).await, expected);
     let mut received = Vec::new();
     loop {
