@@ -1,5 +1,14 @@
 -- Made by `cargo xtask schema` from migrations/*.sql. Do not edit.
 
+CREATE TABLE convoke_arrival (
+    id      INTEGER NOT NULL PRIMARY KEY,
+    worker  TEXT    NOT NULL,
+    expires INTEGER NOT NULL,
+    sent    INTEGER NOT NULL,
+    command TEXT    NOT NULL,
+    content TEXT    NOT NULL
+) STRICT;
+
 CREATE TABLE convoke_counter (
     name  TEXT    NOT NULL PRIMARY KEY,
     value INTEGER NOT NULL
@@ -33,9 +42,7 @@ CREATE TABLE convoke_message (
 
 CREATE INDEX convoke_message_expires ON convoke_message (expires);
 
-CREATE INDEX convoke_message_hidden ON convoke_message (worker, visible_from) WHERE visible_from > 0;
-
-CREATE INDEX convoke_message_received ON convoke_message (worker, id) WHERE visible_from > 0;
+CREATE INDEX convoke_message_received ON convoke_message (worker, visible_from) WHERE attempts > 0;
 
 CREATE TABLE convoke_migration (
     version  INTEGER NOT NULL PRIMARY KEY,
@@ -104,12 +111,17 @@ CREATE TABLE convoke_worker (
     incarnation INTEGER NOT NULL,
     last_ping   INTEGER NOT NULL,
     -- When the announced candidacy lapses. It stays until somebody clears it, so it may be over already.
-    candidacy   INTEGER
+    candidacy   INTEGER,
+    -- Never later than last_ping. Pings leave it alone, and with it the index; refreshing brings it up to date.
+    noted_ping  INTEGER NOT NULL,
+    -- The latest message that was ever received: those behind it never were, and all of those before it that are
+    -- there were, or are expired.
+    received    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX convoke_worker_candidate ON convoke_worker (name) WHERE candidacy IS NOT NULL;
 
-CREATE INDEX convoke_worker_listened_to ON convoke_worker (last_ping, name) WHERE status IN ('alive', 'closing');
+CREATE INDEX convoke_worker_listened_to ON convoke_worker (noted_ping, name) WHERE status IN ('alive', 'closing');
 
 CREATE TABLE convoke_worker_history (
     worker      TEXT    NOT NULL,

@@ -11,10 +11,12 @@ use std::sync::{Arc, LazyLock, Weak};
 use std::thread;
 use std::time::Duration;
 
+use convoke_core::messages::Handling;
 use convoke_core::{Clock, Hints, Timestamp, WorkerName, async_trait};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::Notify;
 
+use crate::arrivals;
 use crate::connection::{Access, Opened};
 use crate::error::Fault;
 use crate::messages::next_deliverable;
@@ -237,11 +239,21 @@ impl Thread {
         // The version first: what is committed after it is seen by the next round at the latest.
         let version = step.first("PRAGMA data_version", [], |row| Ok(row.get::<_, i64>(0)?))?;
         let changed = version != self.version;
+        // One look at those for all who wait: they are not sorted by worker.
+        let mut arrived = None;
         for Wanted { worker, is_new, next } in wanted {
             if !changed && !is_new && next.is_none_or(|next| step.now < next) {
                 continue;
             }
-            let next = next_deliverable(&step, worker)?;
+            let arrived = match &mut arrived {
+                Some(arrived) => arrived,
+                unknown => unknown.insert(arrivals::receivers(&step)?),
+            };
+            let next = if arrived.contains(worker) {
+                Some(Handling::default().visible_from)
+            } else {
+                next_deliverable(&step, worker)?
+            };
             if let Some(waiters) = self.watched.waiting.lock().of.get_mut(worker) {
                 waiters.next = next;
                 if next.is_some_and(|next| next <= step.now) {

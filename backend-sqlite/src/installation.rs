@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use convoke_core::{Confirmed, Installation, Properties, Result, SchemaStatus, Timestamp, async_trait};
 
+use crate::arrivals;
 use crate::error::Fault;
 use crate::hints::POLL_BOUND;
 use crate::leadership::{seat, write_seat};
@@ -62,6 +63,8 @@ impl SqliteStore {
 /// Locks stay: whoever holds one was promised it.
 fn clear(step: &Transaction<'_>) -> Result<(), Fault> {
     let vacated = seat(step)?.vacated();
+    // Which brings the counter of messages up to date.
+    arrivals::sort(step)?;
     step.execute("DELETE FROM convoke_worker", [])?;
     step.execute("DELETE FROM convoke_worker_history", [])?;
     step.execute("DELETE FROM convoke_message", [])?;

@@ -8,6 +8,7 @@
 //! migrations, `history` for how rows of history are numbered and dropped, and `workers`, `leadership`, `topologies`,
 //! `messages`, `locks` and `settings` for the concerns.
 
+mod arrivals;
 mod connection;
 mod driver;
 mod error;

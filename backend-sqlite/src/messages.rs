@@ -8,6 +8,7 @@ use convoke_core::{
 };
 use rusqlite::Row;
 
+use crate::arrivals;
 use crate::error::{Fault, corrupt};
 use crate::leadership::check_term;
 use crate::store::SqliteStore;
@@ -71,7 +72,8 @@ impl Messages for SqliteStore {
 /// How many expired messages one call removes at most.
 const PURGED: usize = 1_000;
 
-/// When the first message of the queue that does not expire before can be received; it may be in the past.
+/// When the first message of the queue that does not expire before can be received; it may be in the past. Of what was
+/// not sorted into the queue yet it says nothing.
 pub(crate) fn next_deliverable(step: &Transaction<'_>, worker: &WorkerName) -> Result<Option<Timestamp>, Fault> {
     let mut next = None;
     let mut visit = |row: &Row<'_>| {
@@ -89,7 +91,7 @@ pub(crate) fn next_deliverable(step: &Transaction<'_>, worker: &WorkerName) -> R
     )?;
     step.walk(
         "SELECT id, visible_from, expires, attempts, token FROM convoke_message
-         WHERE worker = ?1 AND visible_from > 0 ORDER BY visible_from",
+         WHERE worker = ?1 AND attempts > 0 ORDER BY visible_from",
         [worker.as_str()],
         visit,
     )?;
@@ -97,12 +99,14 @@ pub(crate) fn next_deliverable(step: &Transaction<'_>, worker: &WorkerName) -> R
 }
 
 pub(crate) fn delete_messages(step: &Transaction<'_>, worker: &WorkerName) -> Result<(), Fault> {
+    arrivals::sort(step)?;
     step.execute("DELETE FROM convoke_message WHERE worker = ?1", [worker.as_str()])?;
     Ok(())
 }
 
 /// Removes messages of anybody that nobody will ever receive.
 pub(crate) fn purge_expired(step: &Transaction<'_>) -> Result<(), Fault> {
+    arrivals::sort(step)?;
     let mut gone = Vec::new();
     step.walk(
         "SELECT worker, id, visible_from, expires, attempts, token FROM convoke_message
@@ -131,33 +135,22 @@ fn send(step: &Transaction<'_>, message: &NewMessage) -> Result<MessageId, Fault
     put(step, message)
 }
 
-/// Puts a message into the queue of a worker that is registered.
+/// Sends a message to a worker that is registered.
 pub(crate) fn put(step: &Transaction<'_>, message: &NewMessage) -> Result<MessageId, Fault> {
-    let id = step.next("message")?;
-    let handling = Handling::default();
-    step.execute(
-        "INSERT INTO convoke_message (worker, id, visible_from, expires, attempts, token, sent, command, content)
-         VALUES (?1, ?2, ?3, ?4, ?5, NULL, ?6, ?7, ?8)",
-        (
-            message.worker.as_str(),
-            stored(id),
-            handling.visible_from.as_micros(),
-            step.now.plus(message.ttl).as_micros(),
-            handling.attempts,
-            step.now.as_micros(),
-            message.command.as_str(),
-            message.content.as_str(),
-        ),
-    )?;
+    let id = arrivals::add(step, message)?;
     step.hint(&message.worker);
-    Ok(MessageId::from_number(id))
+    Ok(id)
 }
 
 fn receive(step: &Transaction<'_>, registration: &Registration, claim: &Claim) -> Result<Vec<Delivery>, Fault> {
     registered(step, registration)?;
+    arrivals::sort(step)?;
     let found = look_through(step, &registration.worker, claim.max)?;
     ping(step, &registration.worker)?;
     found.remove_gone(step, &registration.worker)?;
+    if let Some((latest, _)) = found.deliverable.last() {
+        note_received(step, &registration.worker, latest.id)?;
+    }
     let mut deliveries = Vec::with_capacity(found.deliverable.len());
     for (message, handling) in found.deliverable {
         let handling = handling.claimed(claim, step.now);
@@ -179,6 +172,7 @@ fn receive(step: &Transaction<'_>, registration: &Registration, claim: &Claim) -
 
 fn take(step: &Transaction<'_>, registration: &Registration, max: Limit) -> Result<Vec<Message>, Fault> {
     registered(step, registration)?;
+    arrivals::sort(step)?;
     let found = look_through(step, &registration.worker, max)?;
     ping(step, &registration.worker)?;
     found.remove_gone(step, &registration.worker)?;
@@ -220,7 +214,7 @@ fn look_through(step: &Transaction<'_>, worker: &WorkerName, max: Limit) -> Resu
     )?;
     step.walk(
         "SELECT id, visible_from, expires, attempts, token FROM convoke_message
-         WHERE worker = ?1 AND visible_from > 0 AND visible_from <= ?2",
+         WHERE worker = ?1 AND attempts > 0 AND visible_from <= ?2",
         (worker.as_str(), step.now.as_micros()),
         |row| visit(row).map(|_| true),
     )?;
@@ -239,12 +233,19 @@ const NEVER_RECEIVED: &str = "SELECT id, visible_from, expires, attempts, token 
 
 fn latest_received(step: &Transaction<'_>, worker: &WorkerName) -> Result<i64, Fault> {
     let latest = step.first(
-        "SELECT id FROM convoke_message INDEXED BY convoke_message_received
-         WHERE worker = ?1 AND visible_from > 0 ORDER BY id DESC LIMIT 1",
+        "SELECT received FROM convoke_worker WHERE name = ?1",
         [worker.as_str()],
         |row| Ok(row.get(0)?),
     )?;
     Ok(latest.unwrap_or(0))
+}
+
+fn note_received(step: &Transaction<'_>, worker: &WorkerName, latest: MessageId) -> Result<(), Fault> {
+    step.execute(
+        "UPDATE convoke_worker SET received = ?2 WHERE name = ?1 AND received < ?2",
+        (worker.as_str(), stored(latest.number())),
+    )?;
+    Ok(())
 }
 
 /// A message itself.
@@ -257,24 +258,27 @@ fn message(step: &Transaction<'_>, worker: &WorkerName, id: MessageId) -> Result
 }
 
 fn peek(step: &Transaction<'_>, worker: &WorkerName, page: &Page) -> Result<Paged<QueuedMessage>, Fault> {
-    let after = page.after.as_ref().map(Cursor::number).transpose()?;
+    let after = page.after.as_ref().map(Cursor::number).transpose()?.map_or(0, stored);
     let mut items = Vec::new();
+    let mut visit = |row: &Row<'_>| {
+        let handling = read_handling(row, 5)?;
+        if !handling.is_gone(timestamp(row, 1)?, step.now) {
+            items.push(QueuedMessage {
+                message: read_message(row, worker)?,
+                attempts: handling.attempts,
+                invisible_until: handling.invisible_until(step.now),
+            });
+        }
+        Ok(items.len() <= page.limit.as_usize())
+    };
     step.walk(
         "SELECT id, expires, sent, command, content, visible_from, expires, attempts, token FROM convoke_message
          WHERE worker = ?1 AND id > ?2 ORDER BY id",
-        (worker.as_str(), after.map_or(0, stored)),
-        |row| {
-            let handling = read_handling(row, 5)?;
-            if !handling.is_gone(timestamp(row, 1)?, step.now) {
-                items.push(QueuedMessage {
-                    message: read_message(row, worker)?,
-                    attempts: handling.attempts,
-                    invisible_until: handling.invisible_until(step.now),
-                });
-            }
-            Ok(items.len() <= page.limit.as_usize())
-        },
+        (worker.as_str(), after),
+        &mut visit,
     )?;
+    // Those are newer than all of its queue. Of a queue that fills the page this takes one, which is cut off.
+    arrivals::walk(step, worker, after, visit)?;
     Ok(Paged::cut(items, page.limit, |last| {
         Cursor::behind_number(last.message.id.number())
     }))

@@ -20,7 +20,7 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration {
         version: 1,
         name: "0001_coordination",
@@ -28,8 +28,13 @@ const MIGRATIONS: [Migration; 2] = [
     },
     Migration {
         version: 2,
-        name: "0002_topologies",
-        sql: include_str!("../migrations/0002_topologies.sql"),
+        name: "0002_arrivals",
+        sql: include_str!("../migrations/0002_arrivals.sql"),
+    },
+    Migration {
+        version: 3,
+        name: "0003_topologies",
+        sql: include_str!("../migrations/0003_topologies.sql"),
     },
 ];
 
@@ -263,4 +268,41 @@ fn has_log(file: &FileOptions) -> bool {
     let mut log = file.path.clone().into_os_string();
     log.push("-wal");
     std::path::Path::new(&log).exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_there_before_the_second_migration_stays() {
+        let connection = Connection::open_in_memory().unwrap();
+        apply(&connection, &[&MIGRATIONS[0]]).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO convoke_worker (name, status, incarnation, last_ping, candidacy)
+                 VALUES ('a', 'alive', 1, 10, 20), ('b', 'dead', 2, 30, NULL);
+                 INSERT INTO convoke_message (worker, id, visible_from, expires, attempts, sent, command, content)
+                 VALUES ('a', 1, 5, 99, 1, 0, 'go', '1'), ('a', 2, 6, 99, 2, 0, 'go', '2'),
+                        ('a', 3, 0, 99, 0, 0, 'go', '3'), ('b', 4, 0, 99, 0, 0, 'go', '4')",
+            )
+            .unwrap();
+        apply(&connection, &[&MIGRATIONS[1]]).unwrap();
+        let mut statement = connection
+            .prepare(
+                "SELECT name, status, incarnation, last_ping, candidacy, noted_ping, received FROM convoke_worker
+                 ORDER BY name",
+            )
+            .unwrap();
+        type Row = (String, String, i64, i64, Option<i64>, i64, i64);
+        let rows = statement.query_map([], |row| Row::try_from(row)).unwrap();
+        let rows: Vec<_> = rows.map(Result::unwrap).collect();
+        assert_eq!(
+            rows,
+            [
+                ("a".to_owned(), "alive".to_owned(), 1, 10, Some(20), 10, 2),
+                ("b".to_owned(), "dead".to_owned(), 2, 30, None, 30, 0)
+            ]
+        );
+    }
 }

@@ -1,6 +1,6 @@
 //! A transaction as the operations see it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use convoke_core::{Timestamp, WorkerName};
 use rusqlite::{Connection, Params, Row};
@@ -10,11 +10,14 @@ use crate::error::{Fault, corrupt};
 /// One step of an operation inside an open transaction, as of a moment.
 ///
 /// The writer runs many steps in one transaction and undoes none of them alone. So a step **decides first and writes
-/// then**: whatever it refuses, it refuses before its first write.
+/// then**: whatever it refuses, it refuses before its first write. Tidying does not count.
 pub(crate) struct Transaction<'a> {
     connection: &'a Connection,
     pub(crate) now: Timestamp,
     hints: RefCell<Vec<WorkerName>>,
+    changes_before: u64,
+    /// How many of the changes since then change nothing for anybody.
+    tidied: Cell<u64>,
 }
 
 impl<'a> Transaction<'a> {
@@ -23,7 +26,23 @@ impl<'a> Transaction<'a> {
             connection,
             now,
             hints: RefCell::default(),
+            changes_before: connection.total_changes(),
+            tidied: Cell::default(),
         }
+    }
+
+    /// Whether this step has written something that somebody could see.
+    pub(crate) fn has_written(&self) -> bool {
+        self.connection.total_changes() - self.changes_before != self.tidied.get()
+    }
+
+    /// Moves things to where they belong. What the whole of it writes may be committed whatever becomes of the step.
+    pub(crate) fn change_nothing(&self, tidy: impl FnOnce() -> Result<(), Fault>) -> Result<(), Fault> {
+        let before = self.connection.total_changes();
+        tidy()?;
+        self.tidied
+            .set(self.tidied.get() + self.connection.total_changes() - before);
+        Ok(())
     }
 
     /// Wakes who waits for messages of this worker, once everything is committed.

@@ -1,6 +1,6 @@
 //! Workers in SQLite.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use convoke_core::leadership::{Seat, role_of};
 use convoke_core::workers::{MAX_REFRESHED, check_deletable, check_registration, is_gone, is_silent};
@@ -130,10 +130,18 @@ pub(crate) fn registered(step: &Transaction<'_>, registration: &Registration) ->
 
 /// Notes that the worker was heard of now.
 pub(crate) fn ping(step: &Transaction<'_>, name: &WorkerName) -> Result<(), Fault> {
-    step.execute(
-        "UPDATE convoke_worker SET last_ping = ?2 WHERE name = ?1 AND last_ping <> ?2",
-        (name.as_str(), step.now.as_micros()),
+    let values = (name.as_str(), step.now.as_micros());
+    let pinged = step.execute(
+        "UPDATE convoke_worker SET last_ping = ?2 WHERE name = ?1 AND last_ping <> ?2 AND noted_ping <= ?2",
+        values,
     )?;
+    if pinged == 0 {
+        // Either nothing is to be done, or the clock was set back.
+        step.execute(
+            "UPDATE convoke_worker SET last_ping = ?2, noted_ping = ?2 WHERE name = ?1 AND noted_ping > ?2",
+            values,
+        )?;
+    }
     Ok(())
 }
 
@@ -203,10 +211,11 @@ fn register(step: &Transaction<'_>, name: WorkerName) -> Result<Registration, Fa
     let seat = seat(step)?;
     let incarnation = Incarnation::from_number(step.next("incarnation")?);
     step.execute(
-        "INSERT INTO convoke_worker (name, status, incarnation, last_ping, candidacy) VALUES (?1, ?2, ?3, ?4, NULL)
+        "INSERT INTO convoke_worker (name, status, incarnation, last_ping, candidacy, noted_ping, received)
+         VALUES (?1, ?2, ?3, ?4, NULL, ?4, 0)
          ON CONFLICT (name) DO UPDATE SET
              status = excluded.status, incarnation = excluded.incarnation, last_ping = excluded.last_ping,
-             candidacy = NULL",
+             candidacy = NULL, noted_ping = excluded.noted_ping",
         (
             name.as_str(),
             WorkerStatus::Alive.as_str(),
@@ -329,7 +338,7 @@ fn history(step: &Transaction<'_>, name: &WorkerName, page: &Page) -> Result<Pag
 
 fn refresh(step: &Transaction<'_>, timeouts: &Timeouts) -> Result<Refreshed, Fault> {
     let before = seat(step)?;
-    let mut died = silent(step, timeouts)?;
+    let Silent { mut died, heard_since } = silent(step, timeouts)?;
     let more = died.len() > MAX_REFRESHED;
     died.truncate(MAX_REFRESHED);
     let lapsed = lapsed_candidates(step)?;
@@ -359,6 +368,12 @@ fn refresh(step: &Transaction<'_>, timeouts: &Timeouts) -> Result<Refreshed, Fau
         write_candidacy(step, name, None)?;
         record_normal(step, name)?;
     }
+    for name in &heard_since {
+        step.execute(
+            "UPDATE convoke_worker SET noted_ping = last_ping WHERE name = ?1",
+            [name.as_str()],
+        )?;
+    }
     purge_expired(step)?;
     let vacated = before.holder.filter(|_| after.holder.is_none()).map(|holder| Vacated {
         worker: holder.worker,
@@ -370,23 +385,51 @@ fn refresh(step: &Transaction<'_>, timeouts: &Timeouts) -> Result<Refreshed, Fau
         .with_more(more || more_topologies))
 }
 
-/// Those that were silent for too long, the longest first, one more than may be buried in one call.
-fn silent(step: &Transaction<'_>, timeouts: &Timeouts) -> Result<Vec<(WorkerName, Incarnation)>, Fault> {
-    let mut silent = Vec::new();
+/// For how many workers one call brings the index of pings up to date at most; the next call goes on.
+const NOTED: usize = 10_000;
+
+/// What a look for the silent found.
+struct Silent {
+    /// Those that were silent for too long, the longest first, one more than may be buried in one call.
+    died: Vec<(WorkerName, Incarnation)>,
+    /// Those that were heard of since the index was told, [`NOTED`] of them at most.
+    heard_since: Vec<WorkerName>,
+}
+
+fn silent(step: &Transaction<'_>, timeouts: &Timeouts) -> Result<Silent, Fault> {
+    let mut died = BTreeMap::new();
+    let mut heard_since = Vec::new();
     step.walk(
-        "SELECT name, status, incarnation, last_ping, candidacy FROM convoke_worker
-         WHERE status IN ('alive', 'closing') ORDER BY last_ping, name",
+        "SELECT name, status, incarnation, last_ping, candidacy, noted_ping FROM convoke_worker
+         WHERE status IN ('alive', 'closing') ORDER BY noted_ping, name",
         [],
         |row| {
-            let entry = read_entry(row, 1)?;
-            let is_over = is_silent(entry.status, entry.last_ping, timeouts.worker, step.now);
-            if is_over {
-                silent.push((worker_name(row, 0)?, entry.incarnation));
+            let (entry, noted) = (read_entry(row, 1)?, timestamp(row, 5)?);
+            let is_silent = |since| is_silent(entry.status, since, timeouts.worker, step.now);
+            let latest = died.keys().next_back().map(|(last_ping, _)| *last_ping);
+            let is_full = died.len() > MAX_REFRESHED && latest < Some(noted);
+            // Nobody behind this one was heard of for the last time before that.
+            if !is_silent(noted) || is_full {
+                return Ok(false);
             }
-            Ok(is_over && silent.len() <= MAX_REFRESHED)
+            let name = worker_name(row, 0)?;
+            if noted < entry.last_ping && heard_since.len() < NOTED {
+                heard_since.push(name.clone());
+            }
+            if is_silent(entry.last_ping) {
+                died.insert((entry.last_ping, name), entry.incarnation);
+                if died.len() > MAX_REFRESHED + 1 {
+                    died.pop_last();
+                }
+            }
+            Ok(true)
         },
     )?;
-    Ok(silent)
+    let died = died.into_iter().map(|((_, name), incarnation)| (name, incarnation));
+    Ok(Silent {
+        died: died.collect(),
+        heard_since,
+    })
 }
 
 fn worker(seat: &Seat, name: WorkerName, entry: &Entry, now: Timestamp) -> Worker {

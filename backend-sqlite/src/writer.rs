@@ -219,8 +219,9 @@ trait Job: Send {
 /// How a job went.
 enum Ran {
     Done,
-    Refused,
-    Failed(Failure),
+    /// Refused or failed before it wrote anything.
+    NotAtAll,
+    HalfWay(Option<Failure>),
 }
 
 struct Call<T, F> {
@@ -241,8 +242,9 @@ where
         let outcome = act(&transaction);
         let ran = match &outcome {
             Ok(_) => Ran::Done,
-            Err(Fault::Refused(_)) => Ran::Refused,
-            Err(Fault::Failed(failure)) => Ran::Failed(failure.clone()),
+            Err(_) if !transaction.has_written() => Ran::NotAtAll,
+            Err(Fault::Refused(_)) => Ran::HalfWay(None),
+            Err(Fault::Failed(failure)) => Ran::HalfWay(Some(failure.clone())),
         };
         hints.append(&mut transaction.into_hints());
         self.outcome = Some(outcome);
@@ -360,16 +362,13 @@ enum Begun {
 /// that did not fail themselves.
 fn run_all(connection: &Connection, jobs: &mut [Box<dyn Job>], hints: &mut Vec<WorkerName>) -> Result<(), Failure> {
     for job in jobs {
-        let before = connection.total_changes();
-        let ran = job.run(connection, hints);
-        let wrote = connection.total_changes() != before;
-        match ran {
+        match job.run(connection, hints) {
             Ran::Done => {}
             // What one of them refused or read wrong harms no other. SQLite undoes everything by itself after some
             // failures, and then nothing is open any more.
-            Ran::Refused | Ran::Failed(_) if !wrote && !connection.is_autocommit() => {}
-            Ran::Refused => return Err(error::of_neighbour(None)),
-            Ran::Failed(failure) => return Err(error::of_neighbour(Some(failure))),
+            Ran::NotAtAll if !connection.is_autocommit() => {}
+            Ran::NotAtAll => return Err(error::of_neighbour(None)),
+            Ran::HalfWay(failure) => return Err(error::of_neighbour(failure)),
         }
     }
     Ok(())

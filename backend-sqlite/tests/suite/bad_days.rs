@@ -75,10 +75,17 @@ async fn a_payload_that_something_else_wrote_harms_its_own_queue_only() {
     store.send_message(&message("b", "go")).await.unwrap();
     place
         .connect()
-        .execute("UPDATE convoke_message SET content = '{' WHERE worker = 'a'", [])
+        .execute("UPDATE convoke_arrival SET content = '{' WHERE worker = 'a'", [])
         .unwrap();
     let max = convoke_core::Limit::MAX;
-    let (refused, taken) = tokio::join!(store.take_messages(&a, max), store.take_messages(&b, max));
+    // Both wait for a lock, so that they share a commit.
+    let other = place.connect();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let free = async {
+        tokio::task::yield_now().await;
+        other.execute_batch("COMMIT").unwrap();
+    };
+    let (refused, taken, ()) = tokio::join!(store.take_messages(&a, max), store.take_messages(&b, max), free);
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Corrupt);
     assert_eq!(taken.unwrap().len(), 1);
 }
@@ -130,7 +137,7 @@ async fn a_commit_that_takes_too_long_lets_its_callers_go_without_knowing() {
     let options = place.options().with_timeout(Duration::from_millis(100));
     let store = open(&options).await.unwrap();
     register(&store, "a").await;
-    let slow = "CREATE TRIGGER slow BEFORE INSERT ON convoke_message WHEN NEW.command = 'slow' BEGIN
+    let slow = "CREATE TRIGGER slow BEFORE INSERT ON convoke_arrival WHEN NEW.command = 'slow' BEGIN
         SELECT count(*) FROM (WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 10000000)
                               SELECT i FROM n); END";
     place.connect().execute_batch(slow).unwrap();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use convoke_core::{ErrorKind, Limit, MessageId, Page, Result, Store};
+use convoke_core::{ErrorKind, Limit, MessageId, NewMessage, Page, Payload, Result, Store};
 
 use crate::place::{Place, message, name, register};
 
@@ -14,7 +14,7 @@ async fn callers_share_commits_and_each_gets_its_own_answer() {
     let me = register(&store, "a").await;
     let answers = send_at_once(
         &store,
-        (0..1_000).map(|number| (number, if number % 3 == 0 { "nobody" } else { "a" })),
+        (0..1_000).map(|number| message(if number % 3 == 0 { "nobody" } else { "a" }, &number.to_string())),
     )
     .await;
     for (number, answer) in &answers {
@@ -51,7 +51,13 @@ async fn an_operation_that_the_store_fails_half_way_leaves_nothing() {
              BEGIN SELECT RAISE(ABORT, 'a bad day'); END",
         )
         .unwrap();
-    let answers = send_at_once(&store, (0..100).map(|number| (number, "a"))).await;
+    // Long ones go into their queue at once, once the counter is written.
+    let content = Payload::of(&"x".repeat(2_000)).unwrap();
+    let long = |number: usize| NewMessage {
+        content: content.clone(),
+        ..message("a", &number.to_string())
+    };
+    let answers = send_at_once(&store, (0..100).map(long)).await;
     let mut sent = Vec::new();
     for (number, answer) in answers {
         match answer {
@@ -150,10 +156,10 @@ async fn a_caller_reads_what_it_wrote_and_so_does_every_handle() {
 
 async fn send_at_once(
     store: &Arc<dyn Store>,
-    messages: impl Iterator<Item = (usize, &'static str)>,
+    messages: impl Iterator<Item = NewMessage>,
 ) -> Vec<(usize, Result<MessageId>)> {
-    let sending = messages.map(|(number, worker)| {
-        let (store, message) = (Arc::clone(store), message(worker, &number.to_string()));
+    let sending = messages.enumerate().map(|(number, message)| {
+        let store = Arc::clone(store);
         tokio::spawn(async move { (number, store.send_message(&message).await) })
     });
     let mut answers = Vec::new();

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests are tests, which clippy does not see.
 
+mod arrivals;
 mod bad_days;
 mod child;
 mod commits;
@@ -11,5 +12,6 @@ mod locks;
 mod opening;
 mod place;
 mod processes;
+mod silence;
 mod topologies;
 mod upgrading;

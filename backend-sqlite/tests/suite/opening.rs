@@ -6,7 +6,7 @@ use convoke_core::{Confirmed, Durability, ErrorKind, SchemaPolicy};
 
 use crate::place::{Place, message, name, open, register};
 
-const ALL: [&str; 2] = ["0001_coordination", "0002_topologies"];
+const ALL: [&str; 3] = ["0001_coordination", "0002_arrivals", "0003_topologies"];
 
 #[tokio::test]
 async fn opening_sets_a_fresh_file_up_and_a_second_time_changes_nothing() {
@@ -88,7 +88,7 @@ async fn a_schema_newer_than_the_program_is_refused() {
     let store = place.open().await;
     place
         .connect()
-        .execute("INSERT INTO convoke_migration VALUES (3, '0003_future', 'x', 0)", [])
+        .execute("INSERT INTO convoke_migration VALUES (4, '0004_future', 'x', 0)", [])
         .unwrap();
     for error in [
         store.check().await.unwrap_err(),
