@@ -8,6 +8,8 @@ mod bars;
 #[cfg(feature = "stores")]
 mod floor;
 #[cfg(feature = "stores")]
+mod handing_out;
+#[cfg(feature = "stores")]
 mod idle;
 #[cfg(feature = "stores")]
 mod measure;
@@ -42,6 +44,9 @@ pub(crate) struct Arguments {
     /// How many workers a crowded installation has, or messages for others.
     #[arg(long, default_value_t = 100_000)]
     pub(crate) crowd: usize,
+    /// How many topologies a crowded installation has, and how many are handed out.
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) topologies: usize,
     /// Writes what was measured to this file.
     #[arg(long)]
     pub(crate) json: Option<PathBuf>,

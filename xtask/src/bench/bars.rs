@@ -2,11 +2,14 @@
 
 use comfy_table::{CellAlignment, Table};
 
+use super::handing_out;
 use super::report::{Record, Report};
 
 const IDLE_CLIENT: u64 = 20 * 1_024 * 1_024;
 const MEMORY_PER_SECOND: f64 = 500_000.0;
 const CROWDED: f64 = 0.9;
+/// How long it may take to hand out 10,000 topologies.
+const HANDED_OUT: f64 = 10.0;
 
 /// A bar and what was measured of it.
 #[derive(Debug, PartialEq)]
@@ -61,6 +64,15 @@ fn judge_record(record: &Record) -> Option<Judged> {
             measured: format!("{:.0}/s", record.ops_per_s),
             wanted: format!("≥ {MEMORY_PER_SECOND:.0}/s"),
             is_met: record.ops_per_s >= MEMORY_PER_SECOND,
+        });
+    }
+    if operation == handing_out::NAME {
+        let seconds = 10.0 / record.ops_per_s;
+        return Some(Judged {
+            what: format!("{store}: 10,000 topologies handed out"),
+            measured: format!("{seconds:.2} s"),
+            wanted: format!("< {HANDED_OUT} s"),
+            is_met: seconds < HANDED_OUT,
         });
     }
     let (ratio, wanted) = (record.ratio?, wanted_ratio(store, operation, *callers)?);
@@ -130,6 +142,12 @@ mod tests {
             is_met(record("valkey", "empty receive, crowded", 64, 90.0, Some(100.0))),
             Some(true)
         );
+    }
+
+    #[test]
+    fn ten_thousand_topologies_are_handed_out_in_ten_steps_and_ten_seconds() {
+        assert_eq!(is_met(record("mysql", "hand out 1,000", 1, 1.01, None)), Some(true));
+        assert_eq!(is_met(record("mysql", "hand out 1,000", 1, 1.0, None)), Some(false));
     }
 
     #[test]

@@ -2,11 +2,12 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use convoke::{
-    Candidacy, Claim, Command, Confirmed, Lease, Limit, NewMessage, Page, Payload, Registration, Renewal, Store, Ttl,
-    WorkerName,
+    Assignment, Candidacy, Claim, Command, Confirmed, ErrorText, Lease, Limit, NewMessage, NewTopology, Page, Payload,
+    Registration, Renewal, Report, Store, TopologiesExt, TopologyId, Ttl, WorkerName,
 };
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 
@@ -38,11 +39,14 @@ pub(crate) enum Operation {
     Renew,
     Leader,
     Refresh,
+    AssignAndRelease,
+    Report,
+    ListTopologies,
 }
 
 impl Operation {
     /// In this order: what `Send` leaves in the queues is what the two below it receive.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Register,
         Self::Ping,
         Self::Get,
@@ -59,6 +63,9 @@ impl Operation {
         Self::Renew,
         Self::Leader,
         Self::Refresh,
+        Self::AssignAndRelease,
+        Self::Report,
+        Self::ListTopologies,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -79,13 +86,18 @@ impl Operation {
             Self::Renew => "renew",
             Self::Leader => "leader",
             Self::Refresh => "refresh, nothing to do",
+            Self::AssignAndRelease => "assign+release",
+            Self::Report => "report",
+            Self::ListTopologies => "list topologies",
         }
     }
 
     /// The raw change that it is compared with: the one with the same contention.
     pub(crate) const fn floor(self) -> Option<Row> {
         match self {
-            Self::Register | Self::Ping | Self::ReceiveAndAck | Self::Take => Some(Row::Own),
+            Self::Register | Self::Ping | Self::ReceiveAndAck | Self::Take | Self::AssignAndRelease | Self::Report => {
+                Some(Row::Own)
+            }
             Self::Send => Some(Row::New),
             Self::Renew => Some(Row::Same),
             _ => None,
@@ -102,6 +114,9 @@ impl Operation {
         match self {
             Self::List => Some((Crowd::Workers, "list a page, crowded")),
             Self::EmptyReceive => Some((Crowd::Messages, "empty receive, crowded")),
+            Self::AssignAndRelease => Some((Crowd::Topologies, "assign+release, crowded")),
+            Self::Report => Some((Crowd::Topologies, "report, crowded")),
+            Self::ListTopologies => Some((Crowd::Topologies, "list topologies, crowded")),
             _ => None,
         }
     }
@@ -113,15 +128,18 @@ pub(crate) enum Crowd {
     Workers,
     /// For other workers than the callers.
     Messages,
+    /// That nobody has.
+    Topologies,
 }
 
 impl Crowd {
-    pub(crate) const ALL: [Self; 2] = [Self::Workers, Self::Messages];
+    pub(crate) const ALL: [Self; 3] = [Self::Workers, Self::Messages, Self::Topologies];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Workers => "workers",
             Self::Messages => "messages",
+            Self::Topologies => "topologies",
         }
     }
 }
@@ -135,6 +153,11 @@ pub(crate) struct Caller {
     lease: Arc<Lease>,
     claim: Claim,
     page: Page,
+    /// A topology that it assigns to itself and lets go of.
+    own: TopologyId,
+    /// A topology that it has, and whether it reported last that this one runs.
+    held: TopologyId,
+    runs: AtomicBool,
 }
 
 /// Empties an installation and fills it anew: a leader whom all see, and so many other workers.
@@ -167,6 +190,18 @@ pub(crate) async fn messages_for_others(store: &Arc<dyn Store>, messages: usize)
     all(stream::iter(0..messages).map(send)).await
 }
 
+/// Registers so many topologies, which can be assigned then.
+pub(crate) async fn topologies(store: &Arc<dyn Store>, topologies: usize) -> Result<()> {
+    let register = |number| async move { ready(store, &one_topology(number)?).await };
+    all(stream::iter(0..topologies).map(register)).await
+}
+
+async fn ready(store: &Arc<dyn Store>, id: &TopologyId) -> convoke::Result<()> {
+    let config = Payload::parse(r#"{"command":["work"]}"#)?;
+    store.register_topology(&NewTopology::new(id.clone(), config)).await?;
+    store.enable_topology(id).await
+}
+
 /// Sends so many messages to each caller.
 pub(crate) async fn fill(callers: &[Arc<Caller>], each: usize) -> Result<()> {
     // One to each in turn, so that a queue that all share is no hot spot.
@@ -182,7 +217,11 @@ async fn all<T>(calls: impl Stream<Item = impl Future<Output = convoke::Result<T
     Ok(())
 }
 
-fn one_of_many(number: usize) -> convoke::Result<WorkerName> {
+pub(crate) fn one_topology(number: usize) -> convoke::Result<TopologyId> {
+    TopologyId::new(format!("topology-{number:06}"))
+}
+
+pub(crate) fn one_of_many(number: usize) -> convoke::Result<WorkerName> {
     WorkerName::new(format!("of-many-{number:06}"))
 }
 
@@ -198,6 +237,13 @@ impl Caller {
     async fn new(store: &Arc<dyn Store>, name: &str, lease: &Arc<Lease>) -> Result<Self> {
         let name = WorkerName::new(name)?;
         let registration = store.register_worker(&name).await.context("registering a caller")?;
+        let own = TopologyId::new(format!("own-of-{name}"))?;
+        let held = TopologyId::new(format!("held-by-{name}"))?;
+        for id in [&own, &held] {
+            ready(store, id).await.context("registering a caller's topology")?;
+        }
+        // In a crowd it may have it since the round before.
+        store.assign_topology(lease.term, &held, &name).await?;
         Ok(Self {
             store: store.clone(),
             registration,
@@ -205,6 +251,9 @@ impl Caller {
             lease: lease.clone(),
             claim: Claim::new(Limit::ONE, LONG),
             page: Page::first(100)?,
+            own,
+            held,
+            runs: AtomicBool::new(false),
         })
     }
 }
@@ -218,6 +267,9 @@ pub(crate) async fn call(caller: Arc<Caller>, operation: Operation) -> Result<St
         lease,
         claim,
         page,
+        own,
+        held,
+        runs,
     } = &*caller;
     let name = &registration.worker;
     match operation {
@@ -259,9 +311,25 @@ pub(crate) async fn call(caller: Arc<Caller>, operation: Operation) -> Result<St
         Operation::Leader => drop(store.leader().await?),
         Operation::Refresh => drop(
             store
-                .refresh_statuses(&convoke::Timeouts::default().with_worker(LONG))
+                .refresh_statuses(&convoke::Timeouts::default().with_worker(LONG).with_waiting(LONG))
                 .await?,
         ),
+        Operation::AssignAndRelease => {
+            let assignment = store.assign_topology(lease.term, own, name).await?;
+            anyhow::ensure!(assignment == Assignment::Assigned, "not assigned: {assignment:?}");
+            let reported = store.report_topology(registration, own, &Report::Released).await?;
+            anyhow::ensure!(reported.is_accepted(), "not released: {reported:?}");
+        }
+        Operation::Report => {
+            // Each report changes something.
+            let report = match runs.fetch_not(Ordering::Relaxed) {
+                false => Report::Running,
+                true => Report::Failed(ErrorText::new("a bad day")),
+            };
+            let reported = store.report_topology(registration, held, &report).await?;
+            anyhow::ensure!(reported.is_accepted(), "not accepted: {reported:?}");
+        }
+        Operation::ListTopologies => drop(store.list_topologies(page).await?),
     }
     Ok(Step::Done)
 }

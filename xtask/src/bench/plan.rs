@@ -12,21 +12,28 @@ use super::measure::{Measured, slice};
 use super::operation::{self, Caller, Crowd, Operation};
 use super::place::{self, Place};
 use super::report::{Record, Report};
-use super::{Arguments, idle};
+use super::{Arguments, handing_out, idle};
 
 /// An operation and its floor take turns this often.
 const TURNS: u32 = 9;
 /// How many other workers there are: enough for a full page.
 const FEW: usize = 200;
+/// How many topologies there are where there is no crowd of them.
+const FEW_TOPOLOGIES: usize = 100;
 
 /// Measures all that was asked for on one store.
 pub(crate) fn measure_store(name: &str, arguments: &Arguments, report: &mut Report) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let place = Place::of(name)?;
-        let measured = measure_place(name, &place, arguments, report)
-            .await
-            .with_context(|| format!("measuring {name}"));
+        let measured = async {
+            measure_place(name, &place, arguments, report).await?;
+            if is_wanted(handing_out::NAME, arguments) {
+                handing_out::measure(name, &place, arguments.topologies, report).await?;
+            }
+            anyhow::Ok(())
+        };
+        let measured = measured.await.with_context(|| format!("measuring {name}"));
         measured.and(place.remove().await)
     })
 }
@@ -40,7 +47,7 @@ struct Site {
 async fn measure_place(name: &str, place: &Place, arguments: &Arguments, report: &mut Report) -> Result<()> {
     let operations: Vec<_> = Operation::ALL
         .into_iter()
-        .filter(|operation| is_wanted(*operation, arguments))
+        .filter(|operation| is_wanted(operation.name(), arguments))
         .collect();
     let progress = ProgressBar::new((operations.len() * arguments.callers.len()) as u64);
     progress.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} {elapsed}")?);
@@ -53,11 +60,12 @@ async fn measure_place(name: &str, place: &Place, arguments: &Arguments, report:
             .iter()
             .any(|operation| operation.in_a_crowd().is_some_and(|(wanted, _)| wanted == crowd))
         {
-            tell(
-                &progress,
-                format!("{name}: making a crowd of {} {}", arguments.crowd, crowd.name()),
-            );
-            crowded.push((crowd, crowded_site(place, crowd, arguments.crowd).await?));
+            let size = match crowd {
+                Crowd::Workers | Crowd::Messages => arguments.crowd,
+                Crowd::Topologies => arguments.topologies,
+            };
+            tell(&progress, format!("{name}: making a crowd of {size} {}", crowd.name()));
+            crowded.push((crowd, crowded_site(place, crowd, size).await?));
         }
     }
     for &count in &arguments.callers {
@@ -65,6 +73,7 @@ async fn measure_place(name: &str, place: &Place, arguments: &Arguments, report:
             store: store.clone(),
             lease: operation::populate(&store, FEW).await?,
         };
+        operation::topologies(&store, FEW_TOPOLOGIES).await?;
         let floor = floor::callers(place, count).await?;
         let callers = operation::callers(&site.store, &site.lease, count).await?;
         let mut in_crowd = Vec::new();
@@ -107,20 +116,19 @@ fn tell(progress: &ProgressBar, message: String) {
     }
 }
 
-fn is_wanted(operation: Operation, arguments: &Arguments) -> bool {
-    arguments
-        .only
-        .as_ref()
-        .is_none_or(|part| operation.name().contains(part.as_str()))
+fn is_wanted(name: &str, arguments: &Arguments) -> bool {
+    arguments.only.as_ref().is_none_or(|part| name.contains(part.as_str()))
 }
 
-/// An installation with so many workers, or so many messages for some of the usual few.
+/// An installation with so many workers, or so many messages or topologies for the usual few.
 async fn crowded_site(place: &Place, crowd: Crowd, size: usize) -> Result<Site> {
     let store = place::open(&place.fresh(crowd.name()).await?).await?;
     let workers = if crowd == Crowd::Workers { size.max(FEW) } else { FEW };
     let lease = operation::populate(&store, workers).await?;
-    if crowd == Crowd::Messages {
-        operation::messages_for_others(&store, size).await?;
+    match crowd {
+        Crowd::Workers => {}
+        Crowd::Messages => operation::messages_for_others(&store, size).await?,
+        Crowd::Topologies => operation::topologies(&store, size).await?,
     }
     Ok(Site { store, lease })
 }
