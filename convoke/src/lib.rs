@@ -34,6 +34,7 @@
 //! | `sqlite` (default) | a file, shared by the processes of one host | `sqlite:///path/to/file` |
 //! | `mysql` | MariaDB 10.11 and later, MySQL 8 and later | `mysql://user:password@host:3306/database` |
 //! | `redis` | Redis 7 and later, Valkey | `redis://host:6379/0` |
+//! | `runtime` | worker, leader and balancer: [`runtime`](https://docs.rs/convoke-runtime) | |
 //! | `tls-rustls` | TLS for `mysql` and `redis`, by rustls | `rediss://host:6379/0` |
 //!
 //! A backend of somebody else adds its scheme with [`Registry::register`].
@@ -50,10 +51,17 @@ mod registry;
 mod traced;
 
 pub use convoke_core::*;
+#[cfg(feature = "runtime")]
+pub use convoke_runtime as runtime;
 pub use layer::{Layer, Layered};
 pub use recorded::{Entry, Record, Recorded, Recording};
 pub use registry::{Registry, open, open_with};
 pub use traced::Traced;
+
+/// The Rust of the README compiles and runs.
+#[cfg(all(doctest, feature = "memory", feature = "runtime"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;
 
 /// What a program that uses a store needs in scope.
 pub mod prelude {

@@ -30,5 +30,7 @@ pub use dormancy::Dormancy;
 pub use leader::{Leader, Picture};
 pub use member::join;
 pub use settings::{ClusterSettings, LeaderSettings, WorkerSettings};
+#[doc(no_inline)]
+pub use tokio_util::sync::CancellationToken;
 pub use work::{Failure, Unit, Work};
 pub use worker::{DRAIN, REBALANCE, SET_DISABLED, SET_ENABLED, SHUTDOWN, STOP_TOPOLOGIES, Worker};

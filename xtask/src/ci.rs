@@ -80,7 +80,7 @@ fn clippy() -> Result<()> {
 
 /// Each backend alone, and none, with warnings denied: what is behind a feature must not be missed by the others.
 fn features() -> Result<()> {
-    for feature in ["", "memory", "sqlite", "mysql", "redis"] {
+    for feature in ["", "memory", "sqlite", "mysql", "redis", "runtime"] {
         let mut command = cargo();
         command.args([
             "clippy",

@@ -1,6 +1,7 @@
-//! Members of a cluster in one process, on the memory backend.
+//! Members of a cluster in one process.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Helpers of tests fail the test.
 
+mod stores;
 mod world;
 
 use std::sync::atomic::Ordering;

@@ -164,8 +164,13 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::on(Arc::new(MemoryStore::new(Clock::Store)))
+    }
+
+    /// On a store that is open.
+    pub(crate) fn on(store: Arc<dyn Store>) -> Self {
         Self {
-            store: Arc::new(MemoryStore::new(Clock::Store)),
+            store,
             book: Book::default(),
         }
     }
@@ -179,11 +184,11 @@ impl World {
     }
 
     pub(crate) fn join_with(&self, store: Arc<dyn Store>, text: &str, settings: WorkerSettings) -> Member {
+        let leader = LeaderSettings::of(settings.cluster.clone()).with_place_every(Duration::from_millis(100));
         let work = Scripted {
             book: self.book.clone(),
             worker: text.to_owned(),
         };
-        let leader = LeaderSettings::of(cluster()).with_place_every(Duration::from_millis(100));
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(join(
             store,
