@@ -6,6 +6,15 @@ CREATE TABLE `convoke_counter` (
   PRIMARY KEY (`name`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
 
+CREATE TABLE `convoke_lock` (
+  `name` varchar(100) NOT NULL,
+  `owner` varchar(100) NOT NULL,
+  `token` bigint(20) NOT NULL,
+  `expires_us` bigint(20) NOT NULL,
+  PRIMARY KEY (`name`),
+  KEY `ix_convoke_lock_expires` (`expires_us`,`name`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
+
 CREATE TABLE `convoke_migration` (
   `number` int(11) NOT NULL,
   `name` varchar(100) NOT NULL,
@@ -30,6 +39,14 @@ CREATE TABLE `convoke_seat` (
   `promised_until_us` bigint(20) NOT NULL DEFAULT 0,
   `legacy` tinyint(4) NOT NULL DEFAULT 0,
   PRIMARY KEY (`id`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
+
+CREATE TABLE `convoke_setting` (
+  `name` varchar(100) NOT NULL,
+  `value` longtext NOT NULL,
+  `revision` bigint(20) NOT NULL,
+  `written_us` bigint(20) NOT NULL,
+  PRIMARY KEY (`name`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
 
 CREATE TABLE `qtopology_message` (
@@ -61,16 +78,19 @@ CREATE TABLE `qtopology_topology` (
   `config` longtext NOT NULL,
   `status` varchar(10) NOT NULL,
   `worker` varchar(100) DEFAULT NULL,
-  `weight` float NOT NULL,
+  `weight` double NOT NULL,
   `worker_affinity` text DEFAULT NULL,
   `last_ping` datetime(6) NOT NULL,
   `error` text DEFAULT NULL,
   `enabled` tinyint(4) NOT NULL,
-  `pid` int(11) DEFAULT NULL,
+  `pid` bigint(20) DEFAULT NULL,
+  `affinity` longtext DEFAULT NULL,
+  `since_us` bigint(20) NOT NULL DEFAULT timestampdiff(MICROSECOND,'1970-01-01',utc_timestamp(6)),
+  `revision` bigint(20) NOT NULL DEFAULT 0,
   PRIMARY KEY (`id`),
   UNIQUE KEY `ux_convoke_topology_uuid` (`uuid`),
-  KEY `ix_convoke_topology_worker` (`worker`,`status`),
-  KEY `ix_convoke_topology_status` (`status`)
+  KEY `ix_convoke_topology_since` (`status`,`since_us`,`uuid`),
+  KEY `ix_convoke_topology_held` (`worker`,`uuid`,`status`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
 
 CREATE TABLE `qtopology_topology_history` (
@@ -79,11 +99,13 @@ CREATE TABLE `qtopology_topology_history` (
   `uuid` varchar(100) NOT NULL,
   `status` varchar(10) NOT NULL,
   `worker` varchar(100) DEFAULT NULL,
-  `weight` float NOT NULL,
+  `weight` double NOT NULL,
   `worker_affinity` text DEFAULT NULL,
   `error` text DEFAULT NULL,
   `enabled` tinyint(4) NOT NULL,
-  `pid` int(11) DEFAULT NULL,
+  `pid` bigint(20) DEFAULT NULL,
+  `affinity` longtext DEFAULT NULL,
+  `at_us` bigint(20) NOT NULL DEFAULT timestampdiff(MICROSECOND,'1970-01-01',utc_timestamp(6)),
   PRIMARY KEY (`id`),
   KEY `ix_qtopology_topology_history_ut` (`uuid`,`ts`),
   KEY `ix_convoke_topology_history` (`uuid`,`id`)
@@ -100,10 +122,12 @@ CREATE TABLE `qtopology_worker` (
   `candidacy_us` bigint(20) DEFAULT NULL,
   `revision` bigint(20) NOT NULL DEFAULT 0,
   `heard_slot` bigint(20) GENERATED ALWAYS AS (`last_ping_us` DIV 10000000) STORED,
+  `gone` tinyint(4) DEFAULT NULL,
   PRIMARY KEY (`id`),
   UNIQUE KEY `ux_convoke_worker_name` (`name`),
   KEY `ix_convoke_worker_candidacy` (`candidacy_us`),
-  KEY `ix_convoke_worker_heard` (`status`,`heard_slot`)
+  KEY `ix_convoke_worker_heard` (`status`,`heard_slot`),
+  KEY `ix_convoke_worker_gone` (`gone`,`name`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
 
 CREATE TABLE `qtopology_worker_history` (
