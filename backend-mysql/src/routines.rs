@@ -35,6 +35,7 @@ pub(crate) const ROUTINES: &[Routine] = routines![
     PROCEDURE "convoke_hold_topology" "topologies/hold_topology",
     PROCEDURE "convoke_tell_worker" "topologies/tell_worker",
     PROCEDURE "convoke_assign_topology" "topologies/assign_topology",
+    PROCEDURE "convoke_assign_placements" "topologies/assign_placements",
     PROCEDURE "convoke_switch_topology" "topologies/switch_topology",
     PROCEDURE "convoke_end_topology" "topologies/end_topology",
     PROCEDURE "convoke_take_away_topologies" "topologies/take_away_topologies",

@@ -4,9 +4,9 @@ use convoke_core::topologies::{
     KILL_TOPOLOGY, START_TOPOLOGY, START_TTL, STOP_TOPOLOGY, STOP_TTL, TopologyRegistered, told,
 };
 use convoke_core::{
-    Assignment, Cursor, ErrorText, NewTopology, Page, Paged, Payload, Placements, Registration, Report, Reported,
-    Result, Retention, Term, Topologies, Topology, TopologyChange, TopologyDetails, TopologyId, Trimmed, WorkerName,
-    async_trait, error,
+    Assignment, Command, Cursor, ErrorText, NewTopology, Page, Paged, Payload, Placement, Placements, Registration,
+    Report, Reported, Result, Retention, Term, Topologies, Topology, TopologyChange, TopologyDetails, TopologyId,
+    Trimmed, WorkerName, async_trait, error,
 };
 use serde_json::{Value, json};
 
@@ -58,29 +58,26 @@ impl Topologies for MysqlStore {
 
     async fn assign_topologies(&self, term: Term, placements: &Placements) -> Result<Vec<Assignment>> {
         const AT: &str = "topologies.assign";
-        let mut given = Vec::with_capacity(placements.as_slice().len());
-        let mut command = None;
-        for placement in placements.as_slice() {
-            let (start, content) = told(START_TOPOLOGY, &placement.topology).map_err(|error| error.at(AT))?;
-            given.push(json!({
-                "topology": placement.topology.as_str(),
-                "worker": placement.worker.as_str(),
-                "content": content.as_str(),
-            }));
-            command = Some(start);
-        }
-        let count = given.len() as u64;
-        let given = Value::Array(given).to_string();
+        let start = |placement: &Placement| told(START_TOPOLOGY, &placement.topology);
+        let told = placements.as_slice().iter().map(start).collect::<Result<Vec<_>>>();
+        let told = told.map_err(|error| error.at(AT))?;
+        let given = placements.as_slice().iter().zip(&told);
+        let (single, several) = match placements.as_slice() {
+            [_] => (given.last(), None),
+            _ => (None, Some(several(given))),
+        };
         let params = [
             term.number().into(),
-            given.as_str().into(),
-            count.into(),
-            Param::SomeText(command.as_ref().map(|command| command.as_str())),
+            Param::SomeText(single.map(|(placement, _)| placement.topology.as_str())),
+            Param::SomeText(single.map(|(placement, _)| placement.worker.as_str())),
+            Param::SomeText(single.map(|(_, (_, content))| content.as_str())),
+            Param::SomeText(several.as_deref()),
+            START_TOPOLOGY.into(),
             START_TTL.as_micros().into(),
             self.now_param(),
         ];
         let rows = self
-            .write(AT, "CALL convoke_assign_topologies(?, ?, ?, ?, ?, ?)", &params)
+            .write(AT, "CALL convoke_assign_topologies(?, ?, ?, ?, ?, ?, ?, ?)", &params)
             .await?;
         let answers = assignments(&rows, term).map_err(|error| error.at(AT))?;
         for (placement, answer) in placements.as_slice().iter().zip(&answers) {
@@ -254,6 +251,18 @@ impl Topologies for MysqlStore {
             .await?;
         trimmed(&rows, |row| Ok(Cursor::behind_topology(&row.topology(1)?))).map_err(|error| error.at(AT))
     }
+}
+
+/// Placements as the procedure reads them, each with the message that tells its worker.
+fn several<'a>(given: impl Iterator<Item = (&'a Placement, &'a (Command, Payload))>) -> String {
+    let placement = |(placement, (_, content)): (&Placement, &(Command, Payload))| {
+        json!({
+            "topology": placement.topology.as_str(),
+            "worker": placement.worker.as_str(),
+            "content": content.as_str(),
+        })
+    };
+    given.map(placement).collect::<Value>().to_string()
 }
 
 impl MysqlStore {

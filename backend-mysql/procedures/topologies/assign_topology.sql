@@ -1,13 +1,14 @@
 -- Part of a step that holds the seat: core::topologies::decide_assignment for one placement, and what it asks for.
--- Answers a JSON array, as convoke_assign_topologies says.
+-- Answers a JSON array: 'assigned', 'unknown_topology', 'unknown_worker', 'in_error' or 'disabled'; 'held' and by whom; 'not_alive' and
+-- the status.
 CREATE PROCEDURE convoke_assign_topology(
   IN p_uuid VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin,
   IN p_worker VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin,
   IN p_command VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin,
-  IN p_content LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin,
+  IN p_content VARCHAR(1000) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin,
   IN p_ttl BIGINT,
   IN p_now BIGINT,
-  OUT p_answer TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  OUT p_answer LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
 )
 SQL SECURITY INVOKER
 BEGIN
