@@ -75,8 +75,7 @@ pub(super) async fn settings_r04_nobody_ever_reads_half_a_batch(stage: Stage) ->
     let raced = at_once(&handles, |number, store| async move {
         for count in 0..BATCHES {
             if number < 2 {
-                let text = format!("{number}{count:02}").trim_start_matches('0').to_owned();
-                let text = if text.is_empty() { "0".to_owned() } else { text };
+                let text = (number as u64 * BATCHES + count).to_string();
                 // Now and then the pair is removed, and comes back.
                 if count % 5 == 4 {
                     write(
