@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use convoke_core::{
-    Assignment, Cursor, ErrorKind, ErrorText, Lock, LockName, LockOwner, NewTopology, Page, Payload, Placement,
-    Placements, Report, Retention, SettingKey, SettingRange, SettingsExt, Store, Term, Timeouts, TopologiesExt,
-    TopologyId, Trimmed, Ttl, WorkerStatus,
+    Assignment, Cursor, ErrorKind, ErrorText, Expected, Lock, LockName, LockOwner, NewTopology, Page, Payload,
+    Placement, Placements, Report, Retention, SettingKey, SettingRange, SettingsExt, Store, Term, Timeouts,
+    TopologiesExt, TopologyId, Trimmed, Ttl, WorkerStatus,
 };
 use futures_util::future::join_all;
 
@@ -173,6 +173,35 @@ async fn thousands_of_locks_that_ran_out_do_not_hide_the_one_behind_them() {
     clock.advance(Duration::from_secs(1));
     let listed = store.list_locks(&Page::first(1).unwrap()).await.unwrap();
     assert_eq!((listed.items, listed.next), (vec![last], None));
+}
+
+#[tokio::test]
+async fn names_of_locks_that_are_used_once_do_not_stay() {
+    let (store, mut raw, prefix, clock) = open_fresh().await;
+    for number in 0..50 {
+        acquire(&store, &format!("l{number}"), Ttl::MIN).await;
+        clock.advance(Duration::from_secs(1));
+    }
+    assert_eq!(raw.run::<u64>(&["HLEN", &format!("{prefix}locks")]).await, 1);
+    for index in ["lock_names", "lock_ends"] {
+        assert_eq!(
+            raw.run::<u64>(&["ZCARD", &format!("{prefix}{index}")]).await,
+            1,
+            "{index}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_is_refused_takes_no_revision() {
+    let (store, _, _, _) = open_fresh().await;
+    let first = store.put_setting(&key("k"), &Payload::empty()).await.unwrap();
+    let refused = store
+        .compare_and_set_setting(&key("k"), Expected::Absent, &Payload::empty())
+        .await;
+    assert_eq!(refused.unwrap(), Err(Some(first)));
+    let second = store.put_setting(&key("k"), &Payload::empty()).await.unwrap();
+    assert_eq!(second.number(), first.number() + 1);
 }
 
 #[tokio::test]
