@@ -11,10 +11,8 @@ use convoke_core::{
 use convoke_test_servers::Server;
 use futures_util::StreamExt;
 
-use crate::server::{Raw, claim, message, open, options, private, until, worker};
+use crate::server::{Raw, claim, clustered, message, open, options, private, until, worker};
 use crate::topologies::{acquire, key, register, topology};
-
-const CLUSTERED: [&str; 2] = ["--cluster-enabled", "yes"];
 
 async fn is_up(raw: &mut Raw) -> bool {
     raw.run::<String>(&["CLUSTER", "INFO"])
@@ -23,7 +21,7 @@ async fn is_up(raw: &mut Raw) -> bool {
 }
 
 async fn one_node() -> (Server, Raw) {
-    let server = private(&CLUSTERED);
+    let server = clustered();
     let mut raw = Raw::connect(server.url()).await;
     raw.run::<()>(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).await;
     let watched = Arc::new(tokio::sync::Mutex::new(Raw::connect(server.url()).await));
@@ -161,7 +159,7 @@ async fn a_cluster_of_one_node_takes_every_operation() {
 
 #[tokio::test]
 async fn a_node_that_does_not_serve_the_namespace_leads_to_the_one_that_does() {
-    let (one, other) = (private(&CLUSTERED), private(&CLUSTERED));
+    let (one, other) = (clustered(), clustered());
     let (mut at_one, mut at_other) = (Raw::connect(one.url()).await, Raw::connect(other.url()).await);
     let slot: u64 = at_one.run(&["CLUSTER", "KEYSLOT", "{convoke:default}"]).await;
     let slot = slot.to_string();
@@ -180,7 +178,8 @@ async fn a_node_that_does_not_serve_the_namespace_leads_to_the_one_that_does() {
         .trim_end_matches('/')
         .split_once(':')
         .unwrap();
-    at_one.run::<()>(&["CLUSTER", "MEET", host, port]).await;
+    let nodes_port = at_other.run::<Vec<String>>(&["CONFIG", "GET", "cluster-port"]).await;
+    at_one.run::<()>(&["CLUSTER", "MEET", host, port, &nodes_port[1]]).await;
     let nodes = Arc::new(tokio::sync::Mutex::new((at_one, at_other)));
     until("the cluster of two", || {
         let nodes = Arc::clone(&nodes);

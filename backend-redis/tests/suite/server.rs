@@ -1,5 +1,6 @@
 //! Servers, handles and raw commands for the tests.
 
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -24,6 +25,17 @@ pub(crate) async fn shared_url(kind: Kind) -> String {
 /// A server that the test may hurt, with more arguments.
 pub(crate) fn private(arguments: &[&str]) -> Server {
     convoke_test_servers::private_with(Kind::Redis, arguments).unwrap()
+}
+
+/// A node of a cluster that the test may hurt. Its second port, for other nodes, would by itself be 10,000 above the first:
+/// among the ports that the kernel gives to outgoing connections.
+pub(crate) fn clustered() -> Server {
+    static LATEST: AtomicU64 = AtomicU64::new(0);
+    let first = u64::from(std::process::id()) * 7;
+    let numbers = std::iter::repeat_with(|| 10_000 + (first + LATEST.fetch_add(1, Ordering::Relaxed)) % 9_000);
+    let is_free = |port: &u64| u16::try_from(*port).is_ok_and(|port| TcpListener::bind(("127.0.0.1", port)).is_ok());
+    let port = numbers.take(9_000).find(is_free).unwrap().to_string();
+    private(&["--cluster-enabled", "yes", "--cluster-port", &port])
 }
 
 /// A namespace that nobody else uses, also where the server outlives this process.

@@ -27,7 +27,7 @@ fn settings() -> WorkerSettings {
 /// Members crash and join, one at a time and the leader among them; every unit runs once at most at every moment, and once
 /// again afterwards.
 async fn survives_crashes(url: String) {
-    let world = World::on(convoke::open(&url).await.unwrap());
+    let world = World::over(convoke::open(&url).await.unwrap());
     let mut members = Vec::new();
     for number in 0..3 {
         members.push(join(&world, &url, number).await);

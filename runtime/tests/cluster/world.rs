@@ -164,11 +164,11 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self::on(Arc::new(MemoryStore::new(Clock::Store)))
+        Self::over(Arc::new(MemoryStore::new(Clock::Store)))
     }
 
     /// On a store that is open.
-    pub(crate) fn on(store: Arc<dyn Store>) -> Self {
+    pub(crate) fn over(store: Arc<dyn Store>) -> Self {
         Self {
             store,
             book: Book::default(),
