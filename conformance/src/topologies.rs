@@ -339,9 +339,6 @@ crate::case::clauses! {
     "every operation of a handle obeys the handle's clock" [ManualClock] {
         topologies_e93_every_operation_obeys_the_manual_clock in keeping,
     }
-    "installations never see each other" [] {
-        topologies_e94_installations_never_see_each_others in keeping,
-    }
     "histories are bounded by a settable age and count" [ManualClock] {
         topologies_e95_rows_are_dropped_at_their_age_and_not_before in trimming,
         topologies_e96_rows_are_dropped_that_have_too_many_newer_ones in trimming,

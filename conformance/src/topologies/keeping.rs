@@ -1,10 +1,10 @@
 //! What keeps topologies: clearing, other handles, other installations, restarts, and whose clock it is.
 
-use convoke_core::{Assignment, Clock, Confirmed, ErrorKind, ErrorText, Page, Report, Timestamp, TopologyStatus};
+use convoke_core::{Assignment, Confirmed, ErrorKind, ErrorText, Page, Report, Timestamp, TopologyStatus};
 
 use super::{Scene, new, places, shown, start};
 use crate::case::Check;
-use crate::expect::{elect, name, refused, register, same, secs, topology_id};
+use crate::expect::{name, refused, register, same, secs, topology_id};
 use crate::stage::Stage;
 
 use TopologyStatus::{Running, Unassigned, Waiting};
@@ -160,33 +160,4 @@ pub(super) async fn topologies_e93_every_operation_obeys_the_manual_clock(stage:
         )?;
     }
     Ok(())
-}
-
-pub(super) async fn topologies_e94_installations_never_see_each_others(stage: Stage) -> Check {
-    let other = stage.elsewhere().await;
-    let (here, there) = (stage.open_by(Clock::Store).await?, other.open_by(Clock::Store).await?);
-    let a = register(&here, "a").await?;
-    let lease = elect(&here, &a, secs(3_600)).await?;
-    here.register_topology(&new("t")?).await?;
-    here.enable_topology(&topology_id("t")?).await?;
-    here.assign_topologies(lease.term, &places(&[("t", "a")])?).await?;
-    same(
-        "all topologies there",
-        there.list_topologies(&Page::default()).await?.items,
-        Vec::new(),
-    )?;
-    let held = there
-        .list_assigned_topologies(&name("a")?, &Page::default())
-        .await?
-        .items;
-    same("what a has there", held, Vec::new())?;
-    refused(
-        "it there",
-        there.get_topology(&topology_id("t")?).await,
-        ErrorKind::NotFound,
-    )?;
-    there.register_topology(&new("t")?).await?;
-    there.reset(Confirmed::YesDeleteEverything).await?;
-    let topology = here.get_topology(&topology_id("t")?).await?.topology;
-    same("it here, after they reset theirs", topology.status, Waiting)
 }
