@@ -1,12 +1,14 @@
 //! Topologies and their histories: what is particular to a file.
 
+use std::time::Duration;
+
 use convoke_core::{
-    Candidacy, Cursor, ErrorKind, NewTopology, Page, Payload, Registration, Report, Retention, Store, Term,
-    TopologiesExt, TopologyId, Ttl,
+    Assignment, Candidacy, Clock, Cursor, ErrorKind, ManualClock, NewTopology, Page, Payload, Placement, Placements,
+    Registration, Report, Retention, Store, Term, Timeouts, TopologiesExt, TopologyId, Ttl, WorkerStatus,
 };
 use rusqlite::Connection;
 
-use crate::place::{Place, name, register};
+use crate::place::{Place, name, open, register};
 
 pub(crate) fn id(text: &str) -> TopologyId {
     TopologyId::new(text).unwrap()
@@ -160,6 +162,53 @@ async fn a_history_that_was_trimmed_to_nothing_gives_no_number_out_again() {
     assert_eq!(rest.items, [], "all rows are newer than the cursor");
     let all = store.topology_history(&id("t00001"), &Page::default()).await.unwrap();
     assert_eq!(all.items.len(), 10);
+}
+
+#[tokio::test]
+async fn one_refreshing_takes_a_thousand_away_those_that_wait_longest_first() {
+    let place = Place::new();
+    let clock = ManualClock::default();
+    let options = place.options_with("durability=relaxed");
+    let store = open(&options.with_clock(Clock::Manual(clock.clone()))).await.unwrap();
+    let (me, gone) = (register(&store, "a").await, register(&store, "b").await);
+    let term = lead(&*store, &me).await;
+    let early: Vec<_> = (0..500).map(|number| format!("z{number:03}")).collect();
+    let late: Vec<_> = (0..501).map(|number| format!("a{number:03}")).collect();
+    let running = "0 runs on a worker that is gone".to_owned();
+    for (ids, worker) in [(&early, "a"), (&late, "a"), (&vec![running.clone()], "b")] {
+        for text in ids {
+            enabled(&*store, text, Payload::empty()).await;
+        }
+        let placements = ids.iter().map(|text| Placement::new(id(text), name(worker)));
+        let placements = Placements::new(placements).unwrap();
+        let answers = store.assign_topologies(term, &placements).await.unwrap();
+        assert!(answers.iter().all(|answer| *answer == Assignment::Assigned));
+        clock.advance(Duration::from_secs(1));
+    }
+    store
+        .report_topology(&gone, &id(&running), &Report::Running)
+        .await
+        .unwrap();
+    store
+        .set_worker_status(&name("b"), None, WorkerStatus::Dead)
+        .await
+        .unwrap();
+    let timeouts = Timeouts::default()
+        .with_worker(Ttl::from_secs(3_600))
+        .with_waiting(Ttl::from_secs(2));
+    let taken = |ids: &[&[String]]| {
+        let mut all: Vec<_> = ids.concat().iter().map(|text| id(text)).collect();
+        all.sort();
+        all
+    };
+    let first = store.refresh_statuses(&timeouts).await.unwrap();
+    assert_eq!((first.unassigned, first.more), (taken(&[&early, &late[..500]]), true));
+    let second = store.refresh_statuses(&timeouts).await.unwrap();
+    assert_eq!(
+        (second.unassigned, second.more),
+        (taken(&[&late[500..], &[running]]), false)
+    );
+    assert!(store.refresh_statuses(&timeouts).await.unwrap().is_empty());
 }
 
 fn rows_left(place: &Place) -> i64 {
