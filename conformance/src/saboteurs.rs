@@ -150,6 +150,7 @@ struct Notes {
     revisions: HashMap<SettingKey, Revision>,
     registered: Vec<TopologyId>,
     hidden: HashMap<TopologyId, usize>,
+    looked_at: Vec<WorkerName>,
 }
 
 /// A store in memory with something in front of it.
@@ -414,6 +415,7 @@ saboteurs! {
         refreshing_takes_away_what_runs_for_long => topologies_e72_only_what_waits_can_wait_too_long,
         refreshing_takes_errors_away_too => topologies_e73_dead_and_unloaded_workers_lose_what_waits_and_runs_but_no_errors,
         refreshing_forgets_what_the_gone_have => topologies_e73_dead_and_unloaded_workers_lose_what_waits_and_runs_but_no_errors,
+        refreshing_looks_at_the_gone_once => topologies_e76_what_a_gone_worker_begins_to_run_is_taken_away_too,
         refreshing_never_says_that_there_is_more => topologies_e78_at_most_a_thousand_are_taken_away_at_once_and_it_says_when_there_are_more,
         a_worker_is_deleted_though_topologies_run_on_it => topologies_e80_a_worker_is_deleted_when_nothing_waits_for_it_or_runs_on_it,
         trimming_does_not_look_at_the_age => topologies_e95_rows_are_dropped_at_their_age_and_not_before,

@@ -140,9 +140,11 @@ pub(crate) fn deed(mix: Mix) -> BoxedStrategy<Deed> {
         Mix::Messages => prop_oneof![2 => of_workers(), 1 => of_leadership(), 7 => of_messages()].boxed(),
         Mix::Topologies => prop_oneof![
             2 => of_workers(),
+            2 => (length(), length()).prop_map(|(length, waiting)| Deed::Refresh { length, waiting }),
             1 => of_leadership(),
             3 => who().prop_map(|who| Deed::Campaign { who, recency: 0, length: 3 }),
-            2 => of_messages(),
+            1 => of_messages(),
+            3 => who().prop_map(|who| Deed::Peek { who, limit: 1_000, on: false }),
             16 => of_topologies::deed().prop_map(Deed::Topology),
         ]
         .boxed(),

@@ -34,10 +34,35 @@ pub(super) async fn refreshing_takes_errors_away_too(layer: Layer, operation: Op
 
 /// Looks only at those who die now.
 pub(super) async fn refreshing_forgets_what_the_gone_have(layer: Layer, operation: Operation) -> Result<Answer> {
+    let overlooked = gone(&layer).await?;
+    refreshing_without(layer, operation, overlooked).await
+}
+
+/// A mark that is removed when nothing is left to take, and set again only when the worker's status is.
+pub(super) async fn refreshing_looks_at_the_gone_once(layer: Layer, operation: Operation) -> Result<Answer> {
+    let gone = gone(&layer).await?;
+    let looked_at = {
+        let mut notes = layer.notes.lock();
+        notes
+            .looked_at
+            .retain(|name| gone.iter().any(|worker| worker.name == *name));
+        let seen = notes.looked_at.clone();
+        if matches!(operation, Operation::Workers(WO::RefreshStatuses { .. })) {
+            notes.looked_at = gone.iter().map(|worker| worker.name.clone()).collect();
+        }
+        seen
+    };
+    let overlooked = gone
+        .into_iter()
+        .filter(|worker| looked_at.contains(&worker.name))
+        .collect();
+    refreshing_without(layer, operation, overlooked).await
+}
+
+async fn refreshing_without(layer: Layer, operation: Operation, gone: Vec<Worker>) -> Result<Answer> {
     let Operation::Workers(WO::RefreshStatuses { .. }) = &operation else {
         return layer.honestly(operation).await;
     };
-    let gone = gone(&layer).await?;
     for worker in &gone {
         layer
             .store
