@@ -16,13 +16,16 @@
 //! moved when the queue is next received from, 1,000 messages per script, and a list of locks steps over those that ran
 //! out, 1,000 per script. Trimming drops about 1,000 rows per script, so that it holds up nobody.
 //!
+//! The longest steps are those on 1,000 topologies at once: to assign them takes one script of some 12 ms, to take them
+//! away from their workers one of some 8 ms.
+//!
 //! # Calls that go together
-//! The frequent writes (ping, renew, send, receive, take, ack, nack, extend, report, those of locks) that callers of one handle ask for while a
-//! call of these is under way go as one script, `lua/shared/group.lua`, made of the same files. Each is an atomic step
-//! with an answer of its own, and what one of them throws harms no other; when the answer of the call is lost, the
-//! outcome of all of them is unknown. Redis serves nobody else while a script runs. So such a call has at most 64
-//! operations and 1 MiB of arguments, and it leaves the rest for the next one once it has moved 1,000 messages or
-//! gathered 16 MiB: a millisecond, as a rule. Whoever is alone waits for nobody.
+//! The frequent writes (ping, renew, send, receive, take, ack, nack, extend, report, those of locks) that callers of one
+//! handle ask for while a call of these is under way go as one script, `lua/shared/group.lua`, made of the same files.
+//! Each is an atomic step with an answer of its own, and what one of them throws harms no other; when the answer of the
+//! call is lost, the outcome of all of them is unknown. Redis serves nobody else while a script runs. So such a call
+//! has at most 64 operations and 1 MiB of arguments, and it leaves the rest for the next one once it has moved 1,000
+//! messages or gathered 16 MiB: a millisecond, as a rule. Whoever is alone waits for nobody.
 //!
 //! # Limits
 //! Numbers are exact below 2^53: times until the year 2255, and 9 × 10^15 messages. A receive stops gathering at 16 MiB
