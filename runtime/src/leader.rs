@@ -9,7 +9,7 @@ use convoke_core::{
 };
 use futures_util::TryStreamExt;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -63,12 +63,11 @@ impl Leader {
         shutdown: CancellationToken,
     ) {
         let mut office = None;
-        let mut looks = tokio::time::interval(self.settings.look_every);
-        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut look_at = Instant::now();
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => break,
-                _ = looks.tick() => {}
+                () = sleep_until(look_at) => {}
                 // A sender that is gone has nothing to say any more; then only the clock counts.
                 Ok(()) = rebalance.changed() => if let Some(office) = &mut office {
                     let office: &mut Office = office;
@@ -77,8 +76,11 @@ impl Leader {
                 Ok(()) = registration.changed() => {}
             }
             let me = registration.borrow_and_update().clone();
-            if let Err(error) = self.look(me, &mut office).await {
-                warn!(%error, "the leader could not do its work; it tries again");
+            look_at = Instant::now() + self.settings.look_every;
+            match self.look(me, &mut office).await {
+                Ok(Seat::Others) => look_at = Instant::now() + self.settings.watch_every,
+                Ok(Seat::Ours | Seat::Free) => {}
+                Err(error) => warn!(%error, "the leader could not do its work; it tries again"),
             }
             let term = office.as_ref().map(|office| office.lease.term);
             self.leads
@@ -92,10 +94,10 @@ impl Leader {
         self.leads.send_replace(None);
     }
 
-    async fn look(&self, me: Option<Registration>, office: &mut Option<Office>) -> Result<()> {
+    async fn look(&self, me: Option<Registration>, office: &mut Option<Office>) -> Result<Seat> {
         let Some(me) = me else {
             *office = None;
-            return Ok(());
+            return Ok(Seat::Others);
         };
         if office
             .as_ref()
@@ -103,6 +105,16 @@ impl Leader {
         {
             info!("the lead is over");
             *office = None;
+        }
+        // Looking is one read; refreshing and campaigning write, and many members wait for one seat.
+        if office.is_none()
+            && self
+                .store
+                .leader()
+                .await?
+                .is_some_and(|leader| leader.worker != me.worker)
+        {
+            return Ok(Seat::Others);
         }
         let refreshed = self.store.refresh_statuses(&self.settings.cluster.timeouts).await?;
         match office {
@@ -113,7 +125,7 @@ impl Leader {
                 }
             }
         }
-        let Some(office) = office else { return Ok(()) };
+        let Some(office) = office else { return Ok(Seat::Free) };
         if !refreshed.unassigned.is_empty() || !refreshed.died.is_empty() || refreshed.more {
             office.place_at = Instant::now();
         }
@@ -122,9 +134,9 @@ impl Leader {
             Err(error) if error.is_fenced() => {
                 info!(%error, "the lead is over");
                 office.ends = LeaseDeadline::new(std::time::Instant::now(), Ttl::MIN);
-                Ok(())
+                Ok(Seat::Ours)
             }
-            done => done,
+            done => done.map(|()| Seat::Ours),
         }
     }
 
@@ -262,6 +274,13 @@ fn moved(from: WorkerName, steps: &[Move], term: Term) -> Result<NewMessage, Err
     Ok(NewMessage::new(from, Command::new(STOP_TOPOLOGIES)?, content)
         .with_ttl(MOVE_TTL)
         .with_term(term))
+}
+
+/// Who sits in the seat, as far as is known.
+enum Seat {
+    Ours,
+    Free,
+    Others,
 }
 
 /// What a leader has at hand while it leads.

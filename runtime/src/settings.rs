@@ -128,9 +128,12 @@ impl Default for WorkerSettings {
 pub struct LeaderSettings {
     /// How the cluster keeps time.
     pub cluster: ClusterSettings,
-    /// How often it looks who is dead, and who leads. Default: a tenth of the lesser of lead and worker time-out, 500 ms
+    /// How often it looks who is dead, while it leads or nobody does. Default: a tenth of the lesser of lead and worker time-out, 500 ms
     /// at most.
     pub look_every: Duration,
+    /// How often it looks whether somebody leads, while somebody else does: one read each time. Default: a fifth of the lead,
+    /// 2 s at most.
+    pub watch_every: Duration,
     /// How often it looks for topologies that nobody has, when it has not just taken some away. Default: 2 s.
     pub place_every: Duration,
     /// How often what runs is rebalanced, when nobody asks for it. Default: 60 min.
@@ -148,6 +151,7 @@ impl LeaderSettings {
         let shorter = cluster.timeouts.worker.min(cluster.lead).as_duration();
         Self {
             look_every: (shorter / 10).min(Duration::from_millis(500)),
+            watch_every: (cluster.lead.as_duration() / 5).min(Duration::from_secs(2)),
             place_every: Duration::from_secs(2),
             rebalance_every: Duration::from_secs(3_600),
             history: Retention::default(),

@@ -242,6 +242,8 @@ async fn what_the_store_took_away_is_ended() {
         .set_worker_status(&member.name, None, WorkerStatus::Dead)
         .await
         .unwrap();
+    // At once, before the worker says that it lives nevertheless.
+    world.store.refresh_statuses(&cluster().timeouts).await.unwrap();
     eventually("it has ended", || async { world.book.runners(&ids[0]).is_empty() }).await;
     eventually("it is alive nevertheless", || async {
         workers_alive(&world).await == 1
