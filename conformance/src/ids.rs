@@ -261,36 +261,48 @@ fn in_answer(list: &str, answer: &mut Answer, change: Change<'_>) {
             ),
             _ => {}
         },
-        Answer::Topologies(answer) => match answer {
-            TA::ListTopologies(page) | TA::ListAssignedTopologies(page) => in_next(list, &mut page.next, change),
-            TA::TopologyHistory(page) => in_next(list, &mut page.next, change),
-            TA::TrimTopologyHistory(trimmed) => in_next(list, &mut trimmed.next, change),
-            _ => {}
-        },
-        Answer::Locks(answer) => match answer {
-            KA::AcquireLock(LockAcquisition::Acquired(lock) | LockAcquisition::HeldBy(lock))
-            | KA::RenewLock(LockRenewal::Renewed(lock) | LockRenewal::Lost(Some(lock)))
-            | KA::ReleaseLock(LockRelease::Lost(Some(lock)))
-            | KA::GetLock(Some(lock)) => in_lock(lock, change),
-            KA::ListLocks(page) => in_paged(list, page, in_lock, change),
-            _ => {}
-        },
-        Answer::Settings(answer) => match answer {
-            SA::GetSetting(Some(setting)) => in_revision(&mut setting.revision, change),
-            SA::ListSettings(page) => in_paged(
-                list,
-                page,
-                |setting, change| in_revision(&mut setting.revision, change),
-                change,
-            ),
-            SA::WriteSettings(
-                SettingsWritten::Written(revision)
-                | SettingsWritten::Mismatch {
-                    actual: Some(revision), ..
-                },
-            ) => in_revision(revision, change),
-            _ => {}
-        },
+        Answer::Topologies(answer) => in_topologies(list, answer, change),
+        Answer::Locks(answer) => in_locks(list, answer, change),
+        Answer::Settings(answer) => in_settings(list, answer, change),
+        _ => {}
+    }
+}
+
+fn in_topologies(list: &str, answer: &mut TA, change: Change<'_>) {
+    match answer {
+        TA::ListTopologies(page) | TA::ListAssignedTopologies(page) => in_next(list, &mut page.next, change),
+        TA::TopologyHistory(page) => in_next(list, &mut page.next, change),
+        TA::TrimTopologyHistory(trimmed) => in_next(list, &mut trimmed.next, change),
+        _ => {}
+    }
+}
+
+fn in_locks(list: &str, answer: &mut KA, change: Change<'_>) {
+    match answer {
+        KA::AcquireLock(LockAcquisition::Acquired(lock) | LockAcquisition::HeldBy(lock))
+        | KA::RenewLock(LockRenewal::Renewed(lock) | LockRenewal::Lost(Some(lock)))
+        | KA::ReleaseLock(LockRelease::Lost(Some(lock)))
+        | KA::GetLock(Some(lock)) => in_lock(lock, change),
+        KA::ListLocks(page) => in_paged(list, page, in_lock, change),
+        _ => {}
+    }
+}
+
+fn in_settings(list: &str, answer: &mut SA, change: Change<'_>) {
+    match answer {
+        SA::GetSetting(Some(setting)) => in_revision(&mut setting.revision, change),
+        SA::ListSettings(page) => in_paged(
+            list,
+            page,
+            |setting, change| in_revision(&mut setting.revision, change),
+            change,
+        ),
+        SA::WriteSettings(
+            SettingsWritten::Written(revision)
+            | SettingsWritten::Mismatch {
+                actual: Some(revision), ..
+            },
+        ) => in_revision(revision, change),
         _ => {}
     }
 }

@@ -40,7 +40,8 @@
 //! [`Capability`] which the backend declares to lack is not skipped: in its place runs the check that the backend says
 //! so. [`report`] runs all clauses and gives a [`Report`] to publish.
 //!
-//! Four kinds of case, because no single one is enough: examples with literal answers, invariants, a model, and races
+//! The concerns are those of core (workers, leadership, topologies, messages, locks, settings), opening, and operations as
+//! data. Four kinds of case, because no single one is enough: examples with literal answers, invariants, a model, and races
 //! that are checked for linearizability. The [`SABOTEURS`] prove that they have teeth: each breaks the contract in one
 //! way, and the clause that it names must reject it.
 //!

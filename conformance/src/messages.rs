@@ -8,6 +8,8 @@ mod receiving;
 mod sending;
 mod settling;
 
+pub(crate) use hints::{SLACK, await_and_take};
+
 crate::case::clauses! {
     messages_suite:
 

@@ -2,6 +2,7 @@
 
 mod clock;
 mod installation;
+mod later;
 
 crate::case::clauses! {
     opening_suite:
@@ -21,9 +22,11 @@ crate::case::clauses! {
     }
     "reset removes the installation; opening sets it up anew" [] {
         opening_e06_a_store_that_was_reset_opens_anew_and_empty in installation,
+        opening_e09_a_reset_removes_locks_settings_and_topologies_too in later,
     }
     "installations never see each other" [] {
         opening_e07_installations_never_see_each_other in installation,
+        opening_e15_installations_share_no_locks_settings_or_topologies in later,
     }
     "what was written is there after the last handle was closed" [ManualClock Durable] {
         opening_e08_everything_is_there_when_it_is_opened_again in installation,
@@ -37,5 +40,7 @@ crate::case::clauses! {
     }
     "by default the time is the store's, and it passes" [] {
         opening_e13_the_clock_of_the_store_passes_and_times_its_leases in clock,
+        opening_e14_locks_and_settings_go_by_the_clock_of_the_store in later,
+        opening_e16_topologies_go_by_the_clock_of_the_store in later,
     }
 }

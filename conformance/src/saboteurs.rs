@@ -4,8 +4,12 @@
 //! done or might. The test `teeth` asserts that each is rejected by the clause that it names.
 
 mod of_leadership;
+mod of_locks;
 mod of_messages;
 mod of_opening;
+mod of_refreshing;
+mod of_settings;
+mod of_topologies;
 mod of_workers;
 
 use std::collections::HashMap;
@@ -16,8 +20,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use convoke_backend_memory::MemoryStore;
 use convoke_core::{
-    Answer, Clock, Confirmed, Durability, Execute, Executed, Hints, Installation, ManualClock, MessageId, Operation,
-    Properties, Receipt, Refreshed, Result, SchemaStatus, Timestamp, WorkerName,
+    Answer, Clock, Confirmed, Durability, Execute, Executed, Hints, Installation, LockName, LockToken, ManualClock,
+    MessageId, Operation, Properties, Receipt, Refreshed, Result, Revision, SchemaStatus, SettingKey, Timestamp,
+    TopologyId, WorkerName,
 };
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
@@ -141,6 +146,11 @@ struct Notes {
     left_behind: Vec<convoke_core::NewMessage>,
     led: Option<WorkerName>,
     calls: u64,
+    tokens: HashMap<LockName, LockToken>,
+    revisions: HashMap<SettingKey, Revision>,
+    registered: Vec<TopologyId>,
+    hidden: HashMap<TopologyId, usize>,
+    looked_at: Vec<WorkerName>,
 }
 
 /// A store in memory with something in front of it.
@@ -369,6 +379,78 @@ saboteurs! {
         receiving_forgets_to_claim_now_and_then => messages_i01_no_message_twice_while_invisible_none_expired_none_of_others,
         a_receive_of_one_skips_the_oldest => messages_m01_random_runs_answer_as_the_rules_say,
     }
+    Operations of_topologies {
+        a_term_is_not_looked_at_when_assigning => topologies_e23_a_term_that_does_not_lead_assigns_nothing,
+        the_disabled_are_assigned => topologies_e21_what_cannot_be_assigned_is_answered_with_the_reason,
+        what_somebody_has_is_assigned_to_another => topologies_e21_what_cannot_be_assigned_is_answered_with_the_reason,
+        the_dead_are_given_topologies => topologies_e21_what_cannot_be_assigned_is_answered_with_the_reason,
+        placements_are_made_in_the_order_of_ids => topologies_e22_placements_of_one_step_are_answered_and_told_in_their_order,
+        a_start_is_told_twice => topologies_e20_an_assigned_topology_waits_for_its_worker_which_is_told_to_start,
+        a_start_is_not_told => topologies_e20_an_assigned_topology_waits_for_its_worker_which_is_told_to_start,
+        what_is_told_is_pasted_together => topologies_e20_an_assigned_topology_waits_for_its_worker_which_is_told_to_start,
+        anybodys_report_is_believed => topologies_e33_a_report_by_anybody_else_changes_nothing,
+        a_report_that_is_refused_leaves_a_row => topologies_e33_a_report_by_anybody_else_changes_nothing,
+        a_stale_registration_reports => topologies_e34_a_stale_registration_is_fenced_and_its_successor_has_what_it_had,
+        the_disabled_begin_to_run => topologies_e36_a_disabled_topology_cannot_begin_to_run,
+        a_report_counts_as_a_ping => topologies_e37_reporting_is_not_a_ping,
+        stopping_leaves_it_enabled => topologies_e40_stopping_disables_and_tells_the_worker_that_has_it,
+        killing_tells_to_stop => topologies_e41_killing_disables_and_tells_the_worker_that_has_it,
+        an_error_is_cleared_to_a_dead_worker => topologies_e46_a_cleared_error_is_nobodys_when_no_live_worker_has_it_or_it_is_disabled,
+        what_has_no_error_is_cleared_in_silence => topologies_e47_only_what_is_in_error_can_be_cleared,
+        what_runs_is_deleted => topologies_e06_a_topology_is_deleted_unless_it_waits_or_runs,
+        ids_lose_their_case => topologies_e04_each_id_is_a_topology_of_its_own_to_the_byte,
+        weights_are_rounded => topologies_e11_weights_come_back_to_the_bit,
+        affinities_are_joined_by_commas => topologies_e12_affinities_come_back_name_by_name_in_their_order,
+        affinities_lose_their_order => topologies_e12_affinities_come_back_name_by_name_in_their_order,
+        errors_are_cut_by_bytes => topologies_e13_errors_come_back_to_the_character_and_are_cut_to_a_thousand,
+        topologies_history_is_oldest_first => topologies_e50_each_change_leaves_one_row_newest_first_also_within_one_instant,
+        topologies_are_listed_as_they_were_registered => topologies_e60_topologies_are_listed_by_the_bytes_of_their_ids_a_page_at_a_time,
+        what_is_in_error_is_not_listed_with_its_worker => topologies_e61_what_a_worker_has_is_listed_by_the_bytes_of_its_ids_a_page_at_a_time,
+        registering_topologies_reads_then_writes => topologies_r02_many_who_register_the_same_ids_make_no_doubles,
+        assigning_reads_then_writes => topologies_r05_many_who_assign_at_once_assign_each_topology_once,
+    }
+    Operations of_refreshing {
+        waiting_is_over_a_microsecond_late => topologies_e70_what_waits_is_taken_away_at_the_timeout_and_not_before,
+        refreshing_forgets_what_waits => topologies_e70_what_waits_is_taken_away_at_the_timeout_and_not_before,
+        refreshing_takes_away_what_runs_for_long => topologies_e72_only_what_waits_can_wait_too_long,
+        refreshing_takes_errors_away_too => topologies_e73_dead_and_unloaded_workers_lose_what_waits_and_runs_but_no_errors,
+        refreshing_forgets_what_the_gone_have => topologies_e73_dead_and_unloaded_workers_lose_what_waits_and_runs_but_no_errors,
+        refreshing_looks_at_the_gone_once => topologies_e76_what_a_gone_worker_begins_to_run_is_taken_away_too,
+        refreshing_never_says_that_there_is_more => topologies_e78_at_most_a_thousand_are_taken_away_at_once_and_it_says_when_there_are_more,
+        a_worker_is_deleted_though_topologies_run_on_it => topologies_e80_a_worker_is_deleted_when_nothing_waits_for_it_or_runs_on_it,
+        trimming_does_not_look_at_the_age => topologies_e95_rows_are_dropped_at_their_age_and_not_before,
+        trimming_does_not_count => workers_e61_rows_are_dropped_that_have_too_many_newer_ones,
+        trimming_keeps_one_too_many => workers_e61_rows_are_dropped_that_have_too_many_newer_ones,
+        trimming_drops_the_newest => topologies_e96_rows_are_dropped_that_have_too_many_newer_ones,
+        trimming_visits_every_name_at_once => workers_e64_histories_are_trimmed_a_page_of_names_at_a_time,
+        trimming_numbers_the_rows_anew => topologies_e100_pages_of_a_history_go_on_though_it_is_trimmed,
+    }
+    Operations of_locks {
+        a_lock_is_reentrant => locks_e03_an_owner_that_asks_again_is_told_that_it_holds_the_lock,
+        a_token_is_given_out_again_after_a_release => locks_e04_tokens_grow_across_names_and_owners_and_releases,
+        tokens_are_counted_per_name => locks_e04_tokens_grow_across_names_and_owners_and_releases,
+        a_lock_ends_a_microsecond_early_for_others => locks_e02_a_held_lock_is_nobody_elses_to_its_last_microsecond,
+        a_lock_that_ran_out_is_renewed => locks_e21_a_lock_that_ran_out_is_lost_though_nobody_else_took_it,
+        a_renewal_shortens_a_lock => locks_e20_a_renewal_prolongs_and_never_shortens,
+        anybody_releases_a_lock => locks_e23_a_lock_that_differs_in_its_token_or_its_owner_is_lost,
+        an_owners_name_is_enough_to_renew => locks_e24_a_predecessor_of_the_same_name_harms_nobody,
+        every_token_passes => locks_e26_only_the_token_that_holds_the_lock_passes_the_check,
+        what_ran_out_is_listed_until_it_is_swept => locks_e31_only_what_is_held_is_shown,
+        acquiring_reads_then_writes => locks_r02_of_many_who_acquire_at_once_one_gets_the_lock,
+    }
+    Operations of_settings {
+        expectations_are_ignored => settings_e10_an_expectation_is_met_by_what_it_names_only,
+        a_revision_is_not_compared => settings_e10_an_expectation_is_met_by_what_it_names_only,
+        a_batch_is_half_written => settings_e12_one_mismatch_refuses_the_whole_batch,
+        the_last_mismatch_is_named => settings_e13_the_first_mismatch_of_the_batch_is_named,
+        a_revision_begins_anew_with_its_key => settings_e16_a_key_that_was_removed_and_written_again_has_another_revision,
+        keys_lose_their_case => settings_e05_each_key_is_a_setting_of_its_own_to_the_byte,
+        settings_are_listed_as_they_were_written => settings_e20_settings_are_listed_by_the_bytes_of_their_keys_a_page_at_a_time,
+        a_range_holds_its_end => settings_e21_a_range_begins_with_its_start_and_ends_before_its_end,
+        a_prefix_is_a_pattern => settings_e22_a_prefix_holds_what_begins_with_it_and_nothing_else,
+        comparing_reads_then_writes => settings_r02_no_update_is_lost_by_compare_and_set,
+        a_batch_is_written_in_two_steps => settings_r04_nobody_ever_reads_half_a_batch,
+    }
     Operations of_opening {
         a_read_goes_by_the_clock_of_the_host => opening_e11_every_operation_obeys_the_manual_clock,
     }
@@ -381,6 +463,9 @@ saboteurs! {
     Clear of_opening {
         clearing_resets_the_counters => opening_e04_clearing_deletes_everything_but_the_counters,
         clearing_forgets_the_promise => opening_e05_clearing_keeps_the_promise_of_the_last_lease,
+    }
+    Clear of_locks {
+        clearing_takes_the_locks => locks_e34_clearing_keeps_what_is_held_and_the_counter_of_tokens,
     }
     Await of_opening {
         a_lost_hint_is_waited_for => messages_e62_a_lost_hint_costs_the_poll_bound_at_most,

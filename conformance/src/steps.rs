@@ -140,9 +140,11 @@ pub(crate) fn deed(mix: Mix) -> BoxedStrategy<Deed> {
         Mix::Messages => prop_oneof![2 => of_workers(), 1 => of_leadership(), 7 => of_messages()].boxed(),
         Mix::Topologies => prop_oneof![
             2 => of_workers(),
+            2 => (length(), length()).prop_map(|(length, waiting)| Deed::Refresh { length, waiting }),
             1 => of_leadership(),
             3 => who().prop_map(|who| Deed::Campaign { who, recency: 0, length: 3 }),
-            2 => of_messages(),
+            1 => of_messages(),
+            3 => who().prop_map(|who| Deed::Peek { who, limit: 1_000, on: false }),
             16 => of_topologies::deed().prop_map(Deed::Topology),
         ]
         .boxed(),
@@ -270,10 +272,8 @@ impl Known {
                 WO::PingWorker { registration: self.registration(who, recency)? }.into()
             }
             Deed::SetStatus { who, recency, status } => {
-                let incarnation = match recency {
-                    Some(recency) => Some(self.registration(who, recency)?.incarnation),
-                    None => None,
-                };
+                let by = recency.map(|recency| self.registration(who, recency)).transpose()?;
+                let incarnation = by.map(|registration| registration.incarnation);
                 WO::SetWorkerStatus { name: name(who)?, incarnation, status }.into()
             }
             Deed::Get { who } => WO::GetWorker { name: name(who)? }.into(),
@@ -281,12 +281,10 @@ impl Known {
             Deed::Count => WO::CountWorkers {}.into(),
             Deed::Delete { who } => WO::DeleteWorker { name: name(who)? }.into(),
             Deed::History { who, limit, on } => {
-                let page = self.page(HISTORIES[who], limit, on)?;
-                WO::WorkerHistory { name: name(who)?, page }.into()
+                WO::WorkerHistory { name: name(who)?, page: self.page(HISTORIES[who], limit, on)? }.into()
             }
             Deed::Trim { keep, limit, on } => {
-                let page = self.page(TRIM, limit, on)?;
-                WO::TrimWorkerHistory { retention: keep.retention(), page }.into()
+                WO::TrimWorkerHistory { retention: keep.retention(), page: self.page(TRIM, limit, on)? }.into()
             }
             Deed::Refresh { length, waiting } => {
                 let timeouts = Timeouts::default().with_worker(LENGTHS[length]).with_waiting(LENGTHS[waiting]);

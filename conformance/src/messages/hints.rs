@@ -9,7 +9,7 @@ use crate::expect::{Handle, holds, name, register, same, send};
 use crate::stage::Stage;
 
 /// What a busy machine may add to a wait.
-const SLACK: Duration = Duration::from_secs(3);
+pub(crate) const SLACK: Duration = Duration::from_secs(3);
 
 pub(super) async fn messages_e60_waiting_ends_in_time_though_nothing_comes(stage: Stage) -> Check {
     let store = stage.open_by(Clock::Store).await?;
@@ -48,7 +48,7 @@ pub(super) async fn messages_e61_a_waiting_receiver_gets_what_is_sent_meanwhile(
 }
 
 /// Waits for up to a minute at a time, as a worker does, until there is something.
-async fn await_and_take(store: &Handle, who: &convoke_core::Registration) -> Check<(Vec<String>, Duration)> {
+pub(crate) async fn await_and_take(store: &Handle, who: &convoke_core::Registration) -> Check<(Vec<String>, Duration)> {
     let begun = Instant::now();
     loop {
         let got = store.take_messages(who, Limit::MAX).await?;

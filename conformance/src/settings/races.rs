@@ -1,10 +1,14 @@
 //! Races of writers.
 
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use convoke_core::{Expected, Page, Payload, SettingRange, SettingWrite, SettingWrites, SettingsExt, SettingsWritten};
 
 use super::{key, put, value, write};
 use crate::case::Check;
-use crate::expect::{holds, same};
+use crate::expect::{Handle, holds, same};
 use crate::races::{at_once, linearizable, open_all, rounds};
 use crate::stage::Stage;
 use crate::steps::Mix;
@@ -70,23 +74,19 @@ pub(super) async fn settings_r03_of_many_who_create_a_key_one_does(stage: Stage)
 
 pub(super) async fn settings_r04_nobody_ever_reads_half_a_batch(stage: Stage) -> Check {
     const BATCHES: u64 = 40;
+    const WRITERS: usize = 2;
     let handles = open_all(&stage, 4).await?;
     write(&handles[0], [put("a", "0")?, put("z", "0")?]).await?;
-    let raced = at_once(&handles, |number, store| async move {
-        for count in 0..BATCHES {
-            if number < 2 {
-                let text = format!("{number}{count:02}").trim_start_matches('0').to_owned();
-                let text = if text.is_empty() { "0".to_owned() } else { text };
-                // Now and then the pair is removed, and comes back.
-                if count % 5 == 4 {
-                    write(
-                        &store,
-                        [SettingWrite::delete(key("z")?), SettingWrite::delete(key("a")?)],
-                    )
-                    .await?;
-                }
-                write(&store, [put("a", &text)?, put("z", &text)?]).await?;
-            } else {
+    let at_work = Arc::new(AtomicUsize::new(WRITERS));
+    let raced = at_once(&handles, |number, store| {
+        let at_work = at_work.clone();
+        async move {
+            if number < WRITERS {
+                let written = write_pairs(&store, number as u64 * BATCHES..(number as u64 + 1) * BATCHES).await;
+                at_work.fetch_sub(1, Ordering::SeqCst);
+                return written;
+            }
+            while at_work.load(Ordering::SeqCst) > 0 {
                 let listed = store.list_settings(&SettingRange::all(), &Page::default()).await?.items;
                 let whole = match listed.as_slice() {
                     [] => true,
@@ -94,14 +94,25 @@ pub(super) async fn settings_r04_nobody_ever_reads_half_a_batch(stage: Stage) ->
                     _ => false,
                 };
                 holds("all of a batch or nothing", whole, listed)?;
+                tokio::task::yield_now().await;
             }
+            Ok(())
         }
-        Ok(())
     });
     raced.await?;
-    same(
-        "both keys at last",
-        value(&handles[0], "a").await?,
-        value(&handles[0], "z").await?,
-    )
+    let (a, z) = (value(&handles[0], "a").await?, value(&handles[0], "z").await?);
+    same("both keys at last", a, z)
+}
+
+/// Writes a pair of keys again and again; now and then it is removed, and comes back.
+async fn write_pairs(store: &Handle, numbers: Range<u64>) -> Check {
+    for number in numbers {
+        if number % 5 == 4 {
+            let both = [SettingWrite::delete(key("z")?), SettingWrite::delete(key("a")?)];
+            write(store, both).await?;
+        }
+        let text = number.to_string();
+        write(store, [put("a", &text)?, put("z", &text)?]).await?;
+    }
+    Ok(())
 }

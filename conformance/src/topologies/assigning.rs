@@ -1,13 +1,15 @@
 //! Assigning: who may, what can be, and what the worker is told.
 
+use convoke_core::topologies::{KILL_TOPOLOGY, START_TOPOLOGY, STOP_TOPOLOGY};
 use convoke_core::{
-    Assignment, Command, ErrorKind, ErrorText, Message, Placements, Report, Term, TopologiesExt, TopologyStatus,
+    Assignment, Clock, Command, ErrorKind, ErrorText, Message, Placements, Report, Term, TopologiesExt, TopologyStatus,
     WorkerStatus,
 };
 
 use super::{Scene, kill, missing, new, places, shown, start, stop};
-use crate::case::Check;
+use crate::case::{Check, Failure};
 use crate::expect::{elect, holds, name, refused, register, same, secs, send, set, topology_id};
+use crate::messages::{SLACK, await_and_take};
 use crate::stage::Stage;
 
 use Assignment::{Assigned, Disabled, HeldBy, InError, NotAlive, UnknownTopology, UnknownWorker};
@@ -267,6 +269,36 @@ pub(super) async fn topologies_e25_an_assignment_begins_anew(stage: Stage) -> Ch
     same("what b was told", scene.told("b").await?, vec![start("t")])
 }
 
+/// Or else a stop waits for the next poll.
+pub(super) async fn topologies_e28_a_waiting_worker_gets_what_it_is_told_meanwhile(stage: Stage) -> Check {
+    let store = stage.open_by(Clock::Store).await?;
+    let bound = store.properties().await?.poll_bound;
+    let a = register(&store, "a").await?;
+    let lease = elect(&store, &a, secs(3_600)).await?;
+    let id = topology_id("t")?;
+    store.register_topology(&new("t")?).await?;
+    store.enable_topology(&id).await?;
+    for command in [START_TOPOLOGY, STOP_TOPOLOGY, KILL_TOPOLOGY] {
+        let waiting = {
+            let (store, a) = (store.clone(), a.clone());
+            tokio::spawn(async move { await_and_take(&store, &a).await })
+        };
+        // Whether the worker waits already or not yet, it must be told.
+        tokio::task::yield_now().await;
+        match command {
+            START_TOPOLOGY => drop(store.assign_topology(lease.term, &id, &a.worker).await?),
+            STOP_TOPOLOGY => drop(store.stop_topology(&id).await?),
+            _ => drop(store.kill_topology(&id).await?),
+        }
+        let told = waiting.await.map_err(|error| Failure::new(error.to_string()))?;
+        let (got, waited) = told?;
+        same("what it got", got, vec![command.to_owned()])?;
+        let most = format!("a wait of at most the poll bound, {bound:?}");
+        holds(&most, waited < bound + SLACK, waited)?;
+    }
+    Ok(())
+}
+
 /// What a worker is told stands in line with all else, and is worth something for as long as it says.
 pub(super) async fn topologies_e26_what_a_worker_is_told_is_a_message_as_any_other(stage: Stage) -> Check {
     let scene = Scene::of(&stage).await?;
@@ -275,22 +307,13 @@ pub(super) async fn topologies_e26_what_a_worker_is_told_is_a_message_as_any_oth
     send(&scene.store, "a", "between").await?;
     scene.store.stop_topology(&topology_id("t")?).await?;
     scene.store.kill_topology(&topology_id("t")?).await?;
-    let commands = ["start_topology", "between", "stop_topology", "kill_topology"];
-    same(
-        "the queue",
-        crate::expect::queue(&scene.store, "a").await?,
-        commands.map(str::to_owned).to_vec(),
-    )?;
+    let between = ("between".to_owned(), "{}".to_owned(), 60);
+    let all = vec![start("t"), between.clone(), stop("t"), kill("t")];
+    same("the queue", scene.told("a").await?, all.clone())?;
     stage.clock.advance(secs(29));
-    let told = scene.told("a").await?;
-    same(
-        "what is left in the last second of two",
-        (told.len(), &told[2]),
-        (4, &stop("t")),
-    )?;
-    same("the last one", &told[3], &kill("t"))?;
+    same("the queue in the last second of two", scene.told("a").await?, all)?;
     stage.clock.advance(secs(1));
-    same("what is left then", scene.told("a").await?.first(), Some(&start("t")))?;
+    same("what is left then", scene.told("a").await?, vec![start("t"), between])?;
     stage.clock.advance(secs(89));
     same("after two minutes", scene.told("a").await?, Vec::new())?;
     let received = crate::expect::receive(&scene.store, &scene.a, 9).await?;

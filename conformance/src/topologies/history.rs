@@ -193,7 +193,7 @@ pub(super) async fn topologies_e56_what_is_taken_away_leaves_one_row(stage: Stag
         (Unassigned, true, None, None, None),
         (Waiting, true, Some("a"), None, None),
     ];
-    let rows = scene.rows("t").await?;
-    same_rows("its newest rows", &rows[..2], &expected)?;
+    let rows = scene.newest("t", 2).await?;
+    same_rows("its newest rows", &rows, &expected)?;
     same("when it was", rows[0].at, stage.clock.now())
 }

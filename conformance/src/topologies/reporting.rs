@@ -269,7 +269,11 @@ pub(super) async fn topologies_e38_a_process_is_set_and_taken_back_by_the_worker
         same("the topology", scene.get("t").await?, expected)?;
         let newest = scene.rows("t").await?;
         same("rows of history since", newest.len() - before, rows)?;
-        same("the process in the newest one", newest[0].pid, pid)?;
+        same(
+            "the process in the newest one",
+            newest.first().and_then(|row| row.pid),
+            pid,
+        )?;
     }
     scene.accepted(&scene.a, "t", &failed("why")).await?;
     same("the process of what failed", scene.get("t").await?.pid, None)

@@ -177,7 +177,7 @@ pub(super) async fn topologies_e45_a_cleared_error_goes_back_to_a_live_worker_th
         shown("t", Waiting, true, Some("a"), now)?,
     )?;
     same("what a was told", scene.told("a").await?, vec![start("t")])?;
-    let newest = scene.rows("t").await?.swap_remove(0);
+    let newest = scene.newest("t", 1).await?.swap_remove(0);
     same("the newest row", (newest.status, newest.error), (Waiting, None))?;
     scene.accepted(&scene.a, "t", &Report::Running).await
 }

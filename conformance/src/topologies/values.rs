@@ -63,7 +63,7 @@ pub(super) async fn topologies_e11_weights_come_back_to_the_bit(stage: Stage) ->
         scene.store.register_topology(&new).await?;
         let got = scene.get(&id).await?.weight.get();
         same(&format!("the bits of {weight}"), got.to_bits(), weight.to_bits())?;
-        let row = scene.rows(&id).await?[0].weight.get();
+        let row = scene.newest(&id, 1).await?[0].weight.get();
         same(
             &format!("the bits of {weight} in its history"),
             row.to_bits(),
@@ -112,7 +112,7 @@ pub(super) async fn topologies_e12_affinities_come_back_name_by_name_in_their_or
         same("an affinity", names(&scene.get(&id).await?.affinity), list.clone())?;
         same(
             "an affinity in its history",
-            names(&scene.rows(&id).await?[0].affinity),
+            names(&scene.newest(&id, 1).await?[0].affinity),
             list.clone(),
         )?;
         let listed = scene.store.list_topologies(&Page::default()).await?.items;
@@ -180,10 +180,10 @@ pub(super) async fn topologies_e13_errors_come_back_to_the_character_and_are_cut
         let listed = scene.store.list_topologies(&Page::default()).await?.items;
         same(
             "an error that was set, in the list",
-            listed[0].error.as_ref().map(ErrorText::as_str),
+            listed.first().and_then(|it| it.error.as_ref()).map(ErrorText::as_str),
             Some(kept.as_str()),
         )?;
-        let row = scene.rows("t").await?.swap_remove(0);
+        let row = scene.newest("t", 1).await?.swap_remove(0);
         same(
             "it in the history",
             row.error.as_ref().map(ErrorText::as_str),
