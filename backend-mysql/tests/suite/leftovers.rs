@@ -2,8 +2,8 @@
 
 use convoke_conformance::Place;
 use convoke_core::{
-    Clock, Expected, LockName, LockOwner, ManualClock, Payload, SettingKey, SettingWrite, SettingWrites, Settings,
-    SettingsExt, Timestamp, Ttl,
+    Clock, Expected, LockName, LockOwner, ManualClock, Payload, SettingKey, SettingWrite, SettingWrites, SettingsExt,
+    Timestamp, Ttl,
 };
 use convoke_test_servers::Kind;
 use sqlx::Row;
