@@ -61,7 +61,7 @@ impl Topologies for MysqlStore {
         let start = |placement: &Placement| told(START_TOPOLOGY, &placement.topology);
         let told = placements.as_slice().iter().map(start).collect::<Result<Vec<_>>>();
         let told = told.map_err(|error| error.at(AT))?;
-        let (single, several) = match (placements.as_slice(), &told[..]) {
+        let (single, several) = match (placements.as_slice(), told.as_slice()) {
             ([placement], [told]) => (Some((placement, told)), None),
             (placements, told) => (None, Some(several(placements.iter().zip(told)))),
         };

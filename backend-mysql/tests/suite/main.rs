@@ -5,6 +5,7 @@
 mod adoption;
 mod bad_days;
 mod databases;
+mod leftovers;
 mod migrations;
 mod node;
 mod node_topologies;
@@ -67,6 +68,9 @@ macro_rules! on_a_server {
                 what_its_dead_workers_have_is_taken_away,
                 what_a_worker_has_that_it_deletes_is_taken_away,
                 clean_ups_by_both_kinds_take_each_topology_away_once;
+            leftovers:
+                locks_that_ran_out_do_not_stay_for_ever,
+                a_refused_batch_takes_no_revision;
             adoption:
                 a_database_of_version_17_is_adopted_with_its_rows,
                 an_adopted_schema_is_the_one_that_we_make;

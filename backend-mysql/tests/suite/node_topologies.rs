@@ -122,6 +122,7 @@ pub(crate) async fn a_topology_that_one_kind_registers_is_one_of_the_other(kind:
         TopologyRegistered::Replaced
     );
     assert!(shown(&*store, "theirs").await.affinity.workers().is_empty());
+    store.register_topology(&ours).await.unwrap();
     node.set("ours", "worker_affinity = 'p,q'", "").await;
     assert_eq!(
         shown(&*store, "ours").await.affinity,
