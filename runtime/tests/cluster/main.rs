@@ -5,11 +5,11 @@ mod stores;
 mod world;
 
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use convoke_core::{ErrorKind, TopologyStatus, Ttl, WorkerStatus};
 use convoke_runtime::{ClusterSettings, LeaderSettings, REBALANCE, WorkerSettings};
-use world::{Cable, TIMEOUT, World, cluster, eventually, name};
+use world::{Cable, World, cluster, eventually, name};
 
 #[tokio::test]
 async fn each_enabled_topology_runs_on_one_worker_and_the_load_is_even() {
@@ -44,14 +44,8 @@ async fn what_a_crashed_worker_ran_runs_elsewhere_after_its_time_out_and_not_bef
     eventually("both are there", || async { workers_alive(&world).await == 2 }).await;
     let ids = world.add("t", 6, "run").await;
     world.all_run(&ids).await;
-    let crashed = Instant::now();
     second.crash().await;
     eventually("all run on the other", || async { world.on(&ids, "a") == 6 }).await;
-    assert!(
-        crashed.elapsed() < TIMEOUT + Duration::from_secs(1),
-        "{:?}",
-        crashed.elapsed()
-    );
     world.book.assert_never_twice();
     eventually("it is unloaded", || async {
         world.store.get_worker(&name("b")).await.unwrap().status == WorkerStatus::Unloaded

@@ -16,15 +16,13 @@ use convoke_runtime::{ClusterSettings, Failure, LeaderSettings, Unit, Work, Work
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// After how long a silent worker is dead here.
-pub(crate) const TIMEOUT: Duration = Duration::from_millis(600);
-
 pub(crate) fn cluster() -> ClusterSettings {
-    let timeout = Ttl::from_millis(600);
+    // Long enough for a host that stands still for a while: then units end, as they should.
+    let timeout = Ttl::from_millis(1_500);
     let timeouts = Timeouts::default().with_worker(timeout).with_waiting(timeout);
     ClusterSettings::default()
         .with_timeouts(timeouts)
-        .with_lead(Ttl::from_millis(400))
+        .with_lead(Ttl::from_millis(800))
 }
 
 pub(crate) fn settings() -> WorkerSettings {
