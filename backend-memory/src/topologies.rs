@@ -5,8 +5,8 @@ use std::ops::Bound;
 
 use convoke_core::error;
 use convoke_core::topologies::{
-    KILL_TOPOLOGY, START_TOPOLOGY, START_TTL, STOP_TOPOLOGY, STOP_TTL, check_topology_deletable, decide_assignment,
-    decide_report, told,
+    KILL_TOPOLOGY, START_TOPOLOGY, START_TTL, STOP_TOPOLOGY, STOP_TTL, check_holder, check_topology_deletable,
+    decide_assignment, decide_report, told,
 };
 use convoke_core::workers::{MAX_REFRESHED, check_registration, is_gone};
 use convoke_core::{
@@ -99,8 +99,8 @@ impl State {
         now: Timestamp,
     ) -> Result<Reported> {
         let topology = self.topology_of(registration, id)?;
-        if topology.worker.as_ref() != Some(&registration.worker) {
-            return Ok(Reported::NotHeld(topology.worker.clone()));
+        if let Err(refusal) = check_holder(topology, &registration.worker) {
+            return Ok(refusal);
         }
         let next = Topology {
             pid,

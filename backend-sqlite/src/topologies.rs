@@ -4,8 +4,8 @@ mod rows;
 
 use convoke_core::error;
 use convoke_core::topologies::{
-    KILL_TOPOLOGY, START_TOPOLOGY, START_TTL, STOP_TOPOLOGY, STOP_TTL, check_topology_deletable, decide_assignment,
-    decide_report, told,
+    KILL_TOPOLOGY, START_TOPOLOGY, START_TTL, STOP_TOPOLOGY, STOP_TTL, check_holder, check_topology_deletable,
+    decide_assignment, decide_report, told,
 };
 use convoke_core::workers::{MAX_REFRESHED, is_gone};
 use convoke_core::{
@@ -57,8 +57,8 @@ impl Topologies for SqliteStore {
         self.write("topologies.set_pid", move |step| {
             registered(step, &registration)?;
             let topology = rows::topology(step, &id)?;
-            if topology.worker.as_ref() != Some(&registration.worker) {
-                return Ok(Reported::NotHeld(topology.worker));
+            if let Err(refusal) = check_holder(&topology, &registration.worker) {
+                return Ok(refusal);
             }
             let next = Topology {
                 pid,

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::args::PageArgs;
 use crate::output::{Output, table};
-use crate::worker::done;
+use crate::worker::{done, registration};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum MessageCommand {
@@ -81,14 +81,7 @@ pub(crate) struct ReceiverArgs {
 
 impl ReceiverArgs {
     async fn registration(&self, store: &dyn Store) -> convoke::Result<Registration> {
-        let incarnation = match self.incarnation {
-            Some(number) => Incarnation::from_number(number),
-            None => store.get_worker(&self.worker).await?.incarnation,
-        };
-        Ok(Registration {
-            worker: self.worker.clone(),
-            incarnation,
-        })
+        registration(store, self.worker.clone(), self.incarnation).await
     }
 }
 

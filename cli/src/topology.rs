@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use convoke::{
-    Affinity, ErrorText, Incarnation, NewTopology, Payload, Registration, Report, Reported, Store, Term, TopologiesExt,
-    Topology, TopologyId, TopologyRegistered, Weight, WorkerName,
+    Affinity, ErrorText, NewTopology, Payload, Report, Reported, Store, Term, TopologiesExt, Topology, TopologyId,
+    TopologyRegistered, Weight, WorkerName,
 };
 
 use crate::args::PageArgs;
 use crate::output::{Output, table};
-use crate::worker::done;
+use crate::worker::{done, registration};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TopologyCommand {
@@ -42,20 +42,8 @@ pub(crate) enum TopologyCommand {
         #[arg(long)]
         enable: bool,
     },
-    /// Let it be assigned and started
-    Enable { id: TopologyId },
-    /// Keep it from being assigned and started; what runs goes on
-    Disable { id: TopologyId },
-    /// Disable it, and tell its worker to end it
-    Stop { id: TopologyId },
-    /// Disable it, and tell its worker to end it at once
-    Kill { id: TopologyId },
-    /// Put it in error, and tell its worker to end it
-    SetError { id: TopologyId, error: String },
-    /// Take it out of error: back to its worker if that one lives
-    ClearError { id: TopologyId },
-    /// Forget it; it must not be waiting or running
-    Delete { id: TopologyId },
+    #[command(flatten)]
+    Act(ActCommand),
     /// What changed with it, newest first
     History {
         id: TopologyId,
@@ -84,6 +72,25 @@ pub(crate) enum TopologyCommand {
         #[arg(long)]
         incarnation: Option<u64>,
     },
+}
+
+/// What an operator does to a topology.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ActCommand {
+    /// Let it be assigned and started
+    Enable { id: TopologyId },
+    /// Keep it from being assigned and started; what runs goes on
+    Disable { id: TopologyId },
+    /// Disable it, and tell its worker to end it
+    Stop { id: TopologyId },
+    /// Disable it, and tell its worker to end it at once
+    Kill { id: TopologyId },
+    /// Put it in error, and tell its worker to end it
+    SetError { id: TopologyId, error: String },
+    /// Take it out of error: back to its worker if that one lives
+    ClearError { id: TopologyId },
+    /// Forget it; it must not be waiting or running
+    Delete { id: TopologyId },
 }
 
 pub(crate) async fn run(store: &dyn Store, command: TopologyCommand, output: Output) -> Result<()> {
@@ -143,34 +150,31 @@ pub(crate) async fn run(store: &dyn Store, command: TopologyCommand, output: Out
                 Reported::NotHeld(None) => format!("refused: nobody has {id}"),
             })
         }
-        command => act(store, command, output).await,
+        TopologyCommand::Act(command) => act(store, command, output).await,
     }
 }
 
-/// What an operator does to a topology.
-async fn act(store: &dyn Store, command: TopologyCommand, output: Output) -> Result<()> {
+async fn act(store: &dyn Store, command: ActCommand, output: Output) -> Result<()> {
     match command {
-        TopologyCommand::Enable { id } => {
+        ActCommand::Enable { id } => {
             store.enable_topology(&id).await?;
             done(output, &format!("{id} is enabled"))
         }
-        TopologyCommand::Disable { id } => {
+        ActCommand::Disable { id } => {
             store.disable_topology(&id).await?;
             done(output, &format!("{id} is disabled"))
         }
-        TopologyCommand::Stop { id } => told(store.stop_topology(&id).await?, "to stop it", output),
-        TopologyCommand::Kill { id } => told(store.kill_topology(&id).await?, "to kill it", output),
-        TopologyCommand::SetError { id, error } => {
+        ActCommand::Stop { id } => told(store.stop_topology(&id).await?, "to stop it", output),
+        ActCommand::Kill { id } => told(store.kill_topology(&id).await?, "to kill it", output),
+        ActCommand::SetError { id, error } => {
             let error = ErrorText::new(error);
             told(store.set_topology_error(&id, &error).await?, "to stop it", output)
         }
-        TopologyCommand::ClearError { id } => told(store.clear_topology_error(&id).await?, "to start it", output),
-        TopologyCommand::Delete { id } => {
+        ActCommand::ClearError { id } => told(store.clear_topology_error(&id).await?, "to start it", output),
+        ActCommand::Delete { id } => {
             store.delete_topology(&id).await?;
             done(output, &format!("{id} is deleted"))
         }
-        // The others are told apart in `run`.
-        _ => Ok(()),
     }
 }
 
@@ -210,14 +214,6 @@ fn told(worker: Option<WorkerName>, what: &str, output: Output) -> Result<()> {
         Some(worker) => format!("{worker} was told {what}"),
         None => "nobody has it; nobody was told".to_owned(),
     })
-}
-
-async fn registration(store: &dyn Store, worker: WorkerName, incarnation: Option<u64>) -> Result<Registration> {
-    let incarnation = match incarnation {
-        Some(number) => Incarnation::from_number(number),
-        None => store.get_worker(&worker).await?.incarnation,
-    };
-    Ok(Registration { worker, incarnation })
 }
 
 /// A config as it stands in a file.

@@ -1,7 +1,7 @@
 //! `convoke trim-history`: histories do not grow for ever.
 
 use anyhow::Result;
-use convoke::{Page, Retention, Store, Ttl};
+use convoke::{Retention, Store, Ttl, history};
 use serde_json::json;
 
 use crate::output::Output;
@@ -18,37 +18,16 @@ pub(crate) struct TrimArgs {
 
 pub(crate) async fn run(store: &dyn Store, args: &TrimArgs, output: Output) -> Result<()> {
     let retention = Retention::FOREVER.with_age(args.older_than).with_rows(args.keep);
-    let mut workers = 0;
-    while let rows @ 1.. = workers_once(store, &retention).await? {
+    let (mut workers, mut topologies) = (0, 0);
+    // One round drops a bounded number of rows of each name.
+    while let rows @ 1.. = history::trim_workers(store, &retention).await? {
         workers += rows;
     }
-    let mut topologies = 0;
-    while let rows @ 1.. = topologies_once(store, &retention).await? {
+    while let rows @ 1.. = history::trim_topologies(store, &retention).await? {
         topologies += rows;
     }
     let answer = json!({ "workers": workers, "topologies": topologies });
     output.answer(&answer, |_| {
         format!("dropped {workers} rows of workers and {topologies} rows of topologies")
     })
-}
-
-/// Trims the history of each worker once; one step drops a bounded number of rows.
-async fn workers_once(store: &dyn Store, retention: &Retention) -> Result<u64> {
-    let (mut rows, mut next) = (0, Some(Page::default()));
-    while let Some(page) = next {
-        let trimmed = store.trim_worker_history(retention, &page).await?;
-        rows += trimmed.rows;
-        next = trimmed.next.map(|cursor| page.behind(cursor));
-    }
-    Ok(rows)
-}
-
-async fn topologies_once(store: &dyn Store, retention: &Retention) -> Result<u64> {
-    let (mut rows, mut next) = (0, Some(Page::default()));
-    while let Some(page) = next {
-        let trimmed = store.trim_topology_history(retention, &page).await?;
-        rows += trimmed.rows;
-        next = trimmed.next.map(|cursor| page.behind(cursor));
-    }
-    Ok(rows)
 }

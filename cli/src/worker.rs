@@ -136,6 +136,19 @@ pub(crate) async fn run(store: &dyn Store, command: WorkerCommand, output: Outpu
     }
 }
 
+/// The registration that speaks: the latest one when no incarnation is given.
+pub(crate) async fn registration(
+    store: &dyn Store,
+    worker: WorkerName,
+    incarnation: Option<u64>,
+) -> convoke::Result<Registration> {
+    let incarnation = match incarnation {
+        Some(number) => Incarnation::from_number(number),
+        None => store.get_worker(&worker).await?.incarnation,
+    };
+    Ok(Registration { worker, incarnation })
+}
+
 /// The answer of what only succeeds or fails.
 pub(crate) fn done(output: Output, text: &str) -> Result<()> {
     output.answer(&json!({ "done": true }), |_| text.to_owned())

@@ -1,9 +1,14 @@
 //! How long histories are kept.
 
+use std::future::Future;
+
 use serde::{Deserialize, Serialize};
 
-use crate::page::Cursor;
+use crate::error::Result;
+use crate::page::{Cursor, Page};
 use crate::time::{Timestamp, Ttl};
+use crate::topologies::Topologies;
+use crate::workers::Workers;
 
 /// How much of each history is kept. A row that is too old goes, and so does one that has too many newer ones.
 ///
@@ -76,6 +81,32 @@ pub struct Trimmed {
     pub rows: u64,
     /// Behind which name to go on; none when the last one was visited.
     pub next: Option<Cursor>,
+}
+
+/// Trims the history of each worker once, page by page; answers how many rows were dropped.
+///
+/// # Errors
+/// Those of [`Workers::trim_worker_history`]; what was trimmed before stays so.
+pub async fn trim_workers<S: Workers + ?Sized>(store: &S, retention: &Retention) -> Result<u64> {
+    trim_pages(|page| async move { store.trim_worker_history(retention, &page).await }).await
+}
+
+/// Trims the history of each topology once, page by page; answers how many rows were dropped.
+///
+/// # Errors
+/// Those of [`Topologies::trim_topology_history`]; what was trimmed before stays so.
+pub async fn trim_topologies<S: Topologies + ?Sized>(store: &S, retention: &Retention) -> Result<u64> {
+    trim_pages(|page| async move { store.trim_topology_history(retention, &page).await }).await
+}
+
+async fn trim_pages<F: Future<Output = Result<Trimmed>>>(trim: impl Fn(Page) -> F) -> Result<u64> {
+    let (mut rows, mut next) = (0, Some(Page::default()));
+    while let Some(page) = next {
+        let trimmed = trim(page.clone()).await?;
+        rows += trimmed.rows;
+        next = trimmed.next.map(|cursor| page.behind(cursor));
+    }
+    Ok(rows)
 }
 
 #[cfg(test)]

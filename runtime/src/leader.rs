@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use convoke_core::{
     Candidacy, Command, Error, Lease, LeaseDeadline, Limit, NewMessage, Page, Payload, Placements, Registration,
-    Renewal, Result, Store, Term, TopologyId, Ttl, WorkerName, WorkerStatus, stream,
+    Renewal, Result, Store, Term, TopologyId, Ttl, WorkerName, WorkerStatus, history, stream,
 };
 use futures_util::TryStreamExt;
 use tokio::sync::watch;
@@ -125,18 +125,18 @@ impl Leader {
                 }
             }
         }
-        let Some(office) = office else { return Ok(Seat::Free) };
+        let Some(held) = office else { return Ok(Seat::Free) };
         if !refreshed.unassigned.is_empty() || !refreshed.died.is_empty() || refreshed.more {
-            office.place_at = Instant::now();
+            held.place_at = Instant::now();
         }
-        let done = self.govern(office).await;
-        match done {
+        match self.govern(held).await {
+            Ok(()) => Ok(Seat::Ours),
             Err(error) if error.is_fenced() => {
                 info!(%error, "the lead is over");
-                office.ends = LeaseDeadline::new(std::time::Instant::now(), Ttl::MIN);
-                Ok(Seat::Ours)
+                *office = None;
+                Ok(Seat::Free)
             }
-            done => done.map(|()| Seat::Ours),
+            Err(error) => Err(error),
         }
     }
 
@@ -250,17 +250,8 @@ impl Leader {
     }
 
     async fn trim(&self) -> Result<()> {
-        let first = Page::default();
-        let mut page = Some(first.clone());
-        while let Some(this) = page {
-            let trimmed = self.store.trim_worker_history(&self.settings.history, &this).await?;
-            page = trimmed.next.map(|cursor| this.behind(cursor));
-        }
-        let mut page = Some(first);
-        while let Some(this) = page {
-            let trimmed = self.store.trim_topology_history(&self.settings.history, &this).await?;
-            page = trimmed.next.map(|cursor| this.behind(cursor));
-        }
+        history::trim_workers(&*self.store, &self.settings.history).await?;
+        history::trim_topologies(&*self.store, &self.settings.history).await?;
         Ok(())
     }
 }

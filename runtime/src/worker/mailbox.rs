@@ -63,6 +63,9 @@ struct Moved {
     stop_topologies: Vec<One>,
 }
 
+/// A message that is not acknowledged by then comes again; requests bear being asked twice.
+const VISIBILITY: Ttl = Ttl::from_secs(30);
+
 /// What a message asks for; none for a command that nobody knows.
 fn request(message: &Message) -> Result<Option<Request>> {
     let one = || message.content.decode::<One>().map(|it| it.uuid);
@@ -93,12 +96,10 @@ pub(crate) struct Mailbox {
 impl Mailbox {
     /// Hands on what comes until nobody takes it any more.
     pub(crate) async fn serve(self) {
-        // What is not acknowledged by then comes again; requests bear being asked twice.
-        let visibility = Ttl::from_secs(30);
         loop {
             match self
                 .store
-                .receive_messages(&self.registration, &Claim::new(Limit::MAX, visibility))
+                .receive_messages(&self.registration, &Claim::new(Limit::MAX, VISIBILITY))
                 .await
             {
                 Ok(deliveries) if deliveries.is_empty() => {
