@@ -217,7 +217,7 @@ fn of_leadership() -> BoxedStrategy<Deed> {
 
 fn of_messages() -> BoxedStrategy<Deed> {
     prop_oneof![
-        6 => (who(), length(), prop::option::weighted(0.1, recency()))
+        9 => (who(), length(), prop::option::weighted(0.1, recency()))
             .prop_map(|(to, length, term)| Deed::Send { to, length, term }),
         5 => (who(), recency(), limit(), length())
             .prop_map(|(who, recency, max, length)| Deed::Receive { who, recency, max, length }),
