@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
-use convoke::{Delay, Ttl};
+use convoke::{Delay, Limit, Page, Ttl};
 use jiff::SignedDuration;
 
 use crate::demo::{DemoArgs, TickArgs};
@@ -122,26 +122,39 @@ pub(crate) enum OperationCommand {
     },
 }
 
-/// A page of a list.
+/// Which part of a list.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct PageArgs {
-    /// How many at most, 1 to 1,000
-    #[arg(long, default_value_t = 100)]
-    limit: u32,
+    /// How many at most, 1 to 1,000; 100 when not given
+    #[arg(long)]
+    limit: Option<u32>,
     /// Behind which one to begin: the `next` of the page before
     #[arg(long, value_name = "CURSOR")]
     after: Option<String>,
+    /// All of it, page by page; with --json one line for each
+    #[arg(long, conflicts_with = "limit")]
+    pub(crate) all: bool,
 }
 
 impl PageArgs {
-    pub(crate) fn page(self) -> convoke::Result<convoke::Page> {
-        let page = convoke::Page::first(self.limit)?;
+    pub(crate) fn page(self) -> convoke::Result<Page> {
+        let page = match self.limit {
+            Some(limit) => Page::first(limit)?,
+            None if self.all => LARGEST_PAGE,
+            None => Page::default(),
+        };
         Ok(match self.after {
             Some(cursor) => page.behind(cursor.into()),
             None => page,
         })
     }
 }
+
+/// The first page for whoever reads all of a list.
+pub(crate) const LARGEST_PAGE: Page = Page {
+    limit: Limit::MAX,
+    after: None,
+};
 
 /// Reads `150ms`, `10s`, `5m`, `1h 30m`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {

@@ -118,8 +118,8 @@ pub(crate) async fn run(store: &dyn Store, command: LockCommand, output: Output)
             })
         }
         LockCommand::List { page } => {
-            let locks = store.list_locks(&page.page()?).await?;
-            output.page(&locks, HEADER, row)
+            let read = async |page| store.list_locks(&page).await;
+            output.list(page, HEADER, row, read).await
         }
     }
 }

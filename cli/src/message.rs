@@ -5,8 +5,8 @@ use std::str::FromStr;
 use anyhow::Result;
 use clap::Subcommand;
 use convoke::{
-    Claim, Command, Delay, Incarnation, Limit, Message, MessageId, NewMessage, Payload, Receipt, Registration, Store,
-    Term, Ttl, WorkerName, error,
+    Claim, Command, Delay, Incarnation, Limit, Message, MessageId, NewMessage, Payload, QueuedMessage, Receipt,
+    Registration, Store, Term, Ttl, WorkerName, error,
 };
 use serde_json::json;
 
@@ -152,24 +152,8 @@ pub(crate) async fn run(store: &dyn Store, command: MessageCommand, output: Outp
             output.answer(&json!({ "id": id }), |_| format!("message {id} is sent"))
         }
         MessageCommand::Peek { worker, page } => {
-            let queue = store.peek_messages(&worker, &page.page()?).await?;
-            output.page(
-                &queue,
-                [
-                    "id",
-                    "command",
-                    "content",
-                    "sent",
-                    "expires",
-                    "attempts",
-                    "claimed until",
-                ],
-                |it| {
-                    let [id, command, content, sent, expires] = row(&it.message);
-                    let claimed = it.invisible_until.map_or_else(String::new, |until| until.to_string());
-                    [id, command, content, sent, expires, it.attempts.to_string(), claimed]
-                },
-            )
+            let read = async |page| store.peek_messages(&worker, &page).await;
+            output.list(page, QUEUE_HEADER, queue_row, read).await
         }
         MessageCommand::Receive { receiver, visibility } => {
             let registration = receiver.registration(store).await?;
@@ -218,6 +202,32 @@ pub(crate) async fn run(store: &dyn Store, command: MessageCommand, output: Outp
             })
         }
     }
+}
+
+const QUEUE_HEADER: [&str; 7] = [
+    "id",
+    "command",
+    "content",
+    "sent",
+    "expires",
+    "attempts",
+    "claimed until",
+];
+
+fn queue_row(queued: &QueuedMessage) -> [String; 7] {
+    let [id, command, content, sent, expires] = row(&queued.message);
+    let claimed = queued
+        .invisible_until
+        .map_or_else(String::new, |until| until.to_string());
+    [
+        id,
+        command,
+        content,
+        sent,
+        expires,
+        queued.attempts.to_string(),
+        claimed,
+    ]
 }
 
 fn row(message: &Message) -> [String; 5] {

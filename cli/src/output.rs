@@ -3,8 +3,10 @@
 use std::io::{self, Write};
 
 use comfy_table::{ContentArrangement, Table, TableStyle};
-use convoke::Paged;
+use convoke::{Page, Paged};
 use serde::Serialize;
+
+use crate::args::PageArgs;
 
 /// In which form to answer.
 #[derive(Clone, Copy, Debug)]
@@ -30,8 +32,38 @@ impl Output {
         }
     }
 
+    /// A list: one page of it, or all pages one after the other.
+    pub(crate) async fn list<T: Serialize, const N: usize>(
+        self,
+        which: PageArgs,
+        header: [&str; N],
+        row: impl Fn(&T) -> [String; N],
+        read: impl AsyncFn(Page) -> convoke::Result<Paged<T>>,
+    ) -> anyhow::Result<()> {
+        let all = which.all;
+        let mut page = which.page()?;
+        if !all {
+            return self.page(&read(page).await?, header, row);
+        }
+        let mut header = Some(header);
+        loop {
+            let Paged { items, next } = read(page.clone()).await?;
+            if self.json {
+                for item in &items {
+                    if !is_shown(&serde_json::to_string(item)?)? {
+                        return Ok(());
+                    }
+                }
+            } else if !is_shown(&rows(header.take(), items.iter().map(&row)))? {
+                return Ok(());
+            }
+            let Some(next) = next else { return Ok(()) };
+            page = page.behind(next);
+        }
+    }
+
     /// A page of a list: its JSON, or a table and where the next page begins.
-    pub(crate) fn page<T: Serialize, const N: usize>(
+    fn page<T: Serialize, const N: usize>(
         self,
         page: &Paged<T>,
         header: [&str; N],
@@ -48,12 +80,18 @@ impl Output {
 }
 
 /// A table with a header.
-pub(crate) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+pub(crate) fn table<const N: usize>(header: [&str; N], lines: impl IntoIterator<Item = [String; N]>) -> String {
+    rows(Some(header), lines)
+}
+
+fn rows<const N: usize>(header: Option<[&str; N]>, rows: impl IntoIterator<Item = [String; N]>) -> String {
     let mut table = Table::new();
     table
         .load_style(TableStyle::new())
         .set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(header);
+    if let Some(header) = header {
+        table.set_header(header);
+    }
     for row in rows {
         table.add_row(row.map(printable));
     }
@@ -61,7 +99,7 @@ pub(crate) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<I
 }
 
 /// Payloads and names are other people's text: what would move the cursor or colour the terminal is shown escaped.
-fn printable(text: String) -> String {
+pub(crate) fn printable(text: String) -> String {
     if text.contains(char::is_control) {
         text.chars()
             .map(|char| {
@@ -79,9 +117,14 @@ fn printable(text: String) -> String {
 
 /// Writes a line to standard output. A reader who has seen enough is no error.
 pub(crate) fn line(text: &str) -> anyhow::Result<()> {
+    is_shown(text).map(|_| ())
+}
+
+/// The same; answers whether there is still a reader.
+pub(crate) fn is_shown(text: &str) -> anyhow::Result<bool> {
     match writeln!(io::stdout().lock(), "{text}") {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => Ok(result?),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        result => Ok(result.map(|()| true)?),
     }
 }
 

@@ -66,10 +66,9 @@ pub(crate) async fn run(store: &dyn Store, command: SettingCommand, output: Outp
             })
         }
         SettingCommand::List { prefix, page } => {
-            let settings = store
-                .list_settings(&SettingRange::prefix(&prefix), &page.page()?)
-                .await?;
-            output.page(&settings, HEADER, row)
+            let range = SettingRange::prefix(&prefix);
+            let read = async |page| store.list_settings(&range, &page).await;
+            output.list(page, HEADER, row, read).await
         }
         SettingCommand::Put { key, value, expected } => {
             let write = SettingWrite::put(key, value).expecting(expected.into());

@@ -1,17 +1,18 @@
 //! `convoke topology`: look at units of work, and act on them.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use convoke::{
-    Affinity, ErrorText, NewTopology, Payload, Report, Reported, Store, Term, TopologiesExt, Topology, TopologyId,
-    TopologyRegistered, Weight, WorkerName,
+    Affinity, ErrorText, NewTopology, Payload, Report, Reported, Store, Term, TopologiesExt, Topology, TopologyChange,
+    TopologyId, TopologyRegistered, Weight, WorkerName,
 };
 
 use crate::args::PageArgs;
-use crate::output::{Output, table};
+use crate::output::{Output, line, table};
 use crate::worker::{done, registration};
 
 #[derive(Debug, Subcommand)]
@@ -26,6 +27,13 @@ pub(crate) enum TopologyCommand {
     },
     /// One topology with its config
     Get { id: TopologyId },
+    /// Write its config as it was registered, to standard output or to a file
+    Export {
+        id: TopologyId,
+        /// The file, which must not exist yet
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
     /// Register a topology, or replace its config, weight and affinity. A new one is disabled
     Register {
         id: TopologyId,
@@ -96,18 +104,27 @@ pub(crate) enum ActCommand {
 pub(crate) async fn run(store: &dyn Store, command: TopologyCommand, output: Output) -> Result<()> {
     match command {
         TopologyCommand::List { worker, page } => {
-            let page = page.page()?;
-            let topologies = match worker {
-                None => store.list_topologies(&page).await?,
-                Some(worker) => store.list_assigned_topologies(&worker, &page).await?,
+            let read = async |page| match &worker {
+                None => store.list_topologies(&page).await,
+                Some(worker) => store.list_assigned_topologies(worker, &page).await,
             };
-            output.page(&topologies, HEADER, row)
+            output.list(page, HEADER, row, read).await
         }
         TopologyCommand::Get { id } => {
             let details = store.get_topology(&id).await?;
             output.answer(&details, |it| {
                 format!("{}\n{}", table(HEADER, [row(&it.topology)]), it.config)
             })
+        }
+        TopologyCommand::Export { id, file } => {
+            let config = store.get_topology(&id).await?.config;
+            match file {
+                None => line(config.as_str()),
+                Some(file) => {
+                    write_new(&file, &config)?;
+                    done(output, &format!("the config of {id} is in {}", file.display()))
+                }
+            }
         }
         TopologyCommand::Register {
             id,
@@ -194,9 +211,8 @@ async fn register(store: &dyn Store, topology: &NewTopology, enable: bool, outpu
 }
 
 async fn history(store: &dyn Store, id: &TopologyId, page: PageArgs, output: Output) -> Result<()> {
-    let changes = store.topology_history(id, &page.page()?).await?;
     let header = ["at", "status", "enabled", "worker", "weight", "pid", "error"];
-    output.page(&changes, header, |it| {
+    let row = |it: &TopologyChange| {
         [
             it.at.to_string(),
             it.status.to_string(),
@@ -206,7 +222,9 @@ async fn history(store: &dyn Store, id: &TopologyId, page: PageArgs, output: Out
             text(it.pid.as_ref()),
             text(it.error.as_ref()),
         ]
-    })
+    };
+    let read = async |page| store.topology_history(id, &page).await;
+    output.list(page, header, row, read).await
 }
 
 fn told(worker: Option<WorkerName>, what: &str, output: Output) -> Result<()> {
@@ -229,6 +247,11 @@ fn read(path: &Path) -> Result<Payload> {
             .with_context(|| format!("the config could not be read from {}", path.display()))?
     };
     Ok(Payload::parse(&text)?)
+}
+
+fn write_new(path: &Path, config: &Payload) -> Result<()> {
+    let write = || writeln!(File::create_new(path)?, "{config}");
+    write().with_context(|| format!("the config could not be written to {}", path.display()))
 }
 
 const HEADER: [&str; 9] = [

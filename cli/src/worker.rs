@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::Subcommand;
-use convoke::{Incarnation, Registration, Store, Timeouts, Ttl, Worker, WorkerName, WorkerStatus};
+use convoke::{Incarnation, Registration, Store, Timeouts, Ttl, Worker, WorkerChange, WorkerName, WorkerStatus};
 use serde_json::json;
 
 use crate::args::PageArgs;
@@ -36,7 +36,12 @@ pub(crate) enum WorkerCommand {
         incarnation: Option<u64>,
     },
     /// Forget an unloaded worker and its messages
-    Delete { name: WorkerName },
+    Delete {
+        name: WorkerName,
+        /// Also a dead one, if all its work was taken away
+        #[arg(long)]
+        dead: bool,
+    },
     /// What changed with a worker, newest first
     History {
         name: WorkerName,
@@ -63,8 +68,8 @@ fn status(word: &str) -> Result<WorkerStatus, String> {
 pub(crate) async fn run(store: &dyn Store, command: WorkerCommand, output: Output) -> Result<()> {
     match command {
         WorkerCommand::List { page } => {
-            let workers = store.list_workers(&page.page()?).await?;
-            output.page(&workers, HEADER, row)
+            let read = async |page| store.list_workers(&page).await;
+            output.list(page, HEADER, row, read).await
         }
         WorkerCommand::Get { name } => {
             let worker = store.get_worker(&name).await?;
@@ -96,20 +101,18 @@ pub(crate) async fn run(store: &dyn Store, command: WorkerCommand, output: Outpu
                 .await?;
             done(output, &format!("{name} is {status}"))
         }
-        WorkerCommand::Delete { name } => {
+        WorkerCommand::Delete { name, dead } => {
+            if dead && store.get_worker(&name).await?.status == WorkerStatus::Dead {
+                store.set_worker_status(&name, None, WorkerStatus::Unloaded).await?;
+            }
             store.delete_worker(&name).await?;
             done(output, &format!("{name} is deleted"))
         }
         WorkerCommand::History { name, page } => {
-            let changes = store.worker_history(&name, &page.page()?).await?;
-            output.page(&changes, ["at", "status", "role", "incarnation"], |it| {
-                [
-                    it.at.to_string(),
-                    it.status.to_string(),
-                    it.role.to_string(),
-                    it.incarnation.to_string(),
-                ]
-            })
+            let read = async |page| store.worker_history(&name, &page).await;
+            output
+                .list(page, ["at", "status", "role", "incarnation"], change_row, read)
+                .await
         }
         WorkerCommand::Refresh {
             silent_for,
@@ -163,6 +166,15 @@ fn row(worker: &Worker) -> [String; 5] {
         worker.role.to_string(),
         worker.incarnation.to_string(),
         worker.last_ping.to_string(),
+    ]
+}
+
+fn change_row(change: &WorkerChange) -> [String; 4] {
+    [
+        change.at.to_string(),
+        change.status.to_string(),
+        change.role.to_string(),
+        change.incarnation.to_string(),
     ]
 }
 

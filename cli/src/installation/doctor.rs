@@ -160,7 +160,7 @@ async fn all_workers(store: &dyn Store) -> Vec<Finding> {
         findings.push(note("workers", found, "run `convoke worker refresh`"));
     }
     if !dead.is_empty() {
-        let advice = "start them again; or `convoke worker status NAME unloaded`, then `convoke worker delete NAME`";
+        let advice = "start them again; or `convoke worker delete --dead NAME`";
         findings.push(note("workers", format!("dead: {}", some_of(&dead)), advice));
     }
     findings

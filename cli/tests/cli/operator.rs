@@ -43,6 +43,43 @@ fn a_list_goes_on_where_the_page_before_ended() {
 }
 
 #[test]
+fn a_whole_list_is_read_page_by_page_as_lines_for_programs() {
+    let world = World::on_sqlite();
+    let config = world.written("config.json", "{}");
+    // More than a page has at most.
+    let rows = 1_003;
+    let put = |row: usize| json!({ "key": format!("k{row:04}"), "expected": "anything", "value": row });
+    for first in (0..rows).step_by(100) {
+        let writes: Vec<_> = (first..rows.min(first + 100)).map(put).collect();
+        let operation = json!({ "settings": { "write_settings": { "writes": writes } } });
+        world.says(&["operation", "run", &operation.to_string()]);
+    }
+    let all = world.says(&["setting", "list", "--all", "--json"]);
+    let keys: Vec<Value> = all.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(keys.len(), rows);
+    assert_eq!(keys[1_000]["key"], "k1000");
+    let table = world.says(&["setting", "list", "--all"]);
+    assert_eq!(table.matches("revision").count(), 1, "one header");
+    assert!(table.contains("k0000") && table.contains("k1002"));
+    assert_eq!(world.fails(&["setting", "list", "--all", "--limit", "1"]).0, 2);
+    world.says(&["topology", "register", "t", &config]);
+    assert_eq!(world.says(&["topology", "list", "--all", "--json"]).lines().count(), 1);
+}
+
+#[test]
+fn a_config_comes_back_as_it_was_registered() {
+    let world = World::on_sqlite();
+    let config = world.written("config.json", r#"{"n": 1.10}"#);
+    world.says(&["topology", "register", "t", &config]);
+    assert_eq!(world.says(&["topology", "export", "t"]), r#"{"n": 1.10}"#);
+    let file = world.file("out.json").display().to_string();
+    world.says(&["topology", "export", "t", &file]);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "{\"n\": 1.10}\n");
+    let (code, why) = world.fails(&["topology", "export", "t", &file]);
+    assert!(code == 1 && why.contains("could not be written"), "{why}");
+}
+
+#[test]
 fn a_silent_worker_is_marked_dead() {
     let world = World::on_sqlite();
     world.says(&["worker", "register", "a"]);

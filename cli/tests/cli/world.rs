@@ -100,11 +100,17 @@ impl World {
         (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
     }
 
+    /// The same; none when it succeeds.
+    pub(crate) fn attempt(&self, arguments: &[&str]) -> Option<(i32, String)> {
+        let output = self.output(arguments);
+        let why = String::from_utf8(output.stderr).unwrap();
+        (!output.status.success()).then(|| (output.status.code().unwrap(), why))
+    }
+
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    /// Starts `convoke lead` as `name`. With `@stamp` as its command it writes time stamps.
     /// A file with this text, by its path.
     pub(crate) fn written(&self, name: &str, text: &str) -> String {
         let path = self.file(name);
@@ -112,6 +118,7 @@ impl World {
         path.to_str().unwrap().to_owned()
     }
 
+    /// Starts `convoke lead` as `name`. With `@stamp` as its command it writes time stamps.
     pub(crate) fn lead(&self, name: &str, ttl: Duration, command: &[&str]) -> Lead {
         self.lead_with(name, ttl, &[], command)
     }
