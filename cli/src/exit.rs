@@ -1,5 +1,6 @@
-//! The exit codes, and how an error is shown.
+//! The exit codes, which stay as they are from version to version, and how an error is shown.
 
+use std::fmt;
 use std::process::ExitCode;
 
 use convoke::ErrorKind;
@@ -18,14 +19,30 @@ Exit codes:
   7  the reply was lost: it may have happened or not; look before trying again
   8  the schema or the content of the store does not fit this program
   9  the store turns this user away: the password, the database or the rights must be changed; waiting does not help
+  10  what --wait waited for did not come in time; what was asked for is not taken back
 `convoke lead` passes on the exit code of its command.
 
 Environment:
   CONVOKE_STORE  the URL of the store, instead of --store
   CONVOKE_LOG    what to log to standard error, such as debug";
 
+/// What was waited for did not come in time.
+#[derive(Debug)]
+pub(crate) struct NotInTime(pub(crate) String);
+
+impl fmt::Display for NotInTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NotInTime {}
+
 /// The exit code of an error, by its kind.
 pub(crate) fn code(error: &anyhow::Error) -> ExitCode {
+    if error.is::<NotInTime>() {
+        return ExitCode::from(10);
+    }
     let Some(error) = of_store(error) else {
         return ExitCode::FAILURE;
     };
@@ -48,7 +65,12 @@ pub(crate) fn show(error: &anyhow::Error, as_json: bool) {
         eprintln!("convoke: {error:#}");
         return;
     }
-    let kind = of_store(error).map_or("error", |error| error.kind().as_str());
+    let otherwise = if error.is::<NotInTime>() {
+        "not_in_time"
+    } else {
+        "error"
+    };
+    let kind = of_store(error).map_or(otherwise, |error| error.kind().as_str());
     let context: serde_json::Map<_, _> = of_store(error)
         .into_iter()
         .flat_map(convoke::Error::context)

@@ -17,6 +17,7 @@ mod output;
 mod setting;
 mod topology;
 mod trim;
+mod wait;
 mod worker;
 
 use std::process::ExitCode;

@@ -1,5 +1,7 @@
 //! `convoke worker`: look at workers, and act on them.
 
+pub(crate) mod ask;
+
 use anyhow::Result;
 use clap::Subcommand;
 use convoke::{Incarnation, Registration, Store, Timeouts, Ttl, Worker, WorkerChange, WorkerName, WorkerStatus};
@@ -7,6 +9,7 @@ use serde_json::json;
 
 use crate::args::PageArgs;
 use crate::output::{Output, table};
+use ask::{Ask, AskArgs};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum WorkerCommand {
@@ -35,6 +38,19 @@ pub(crate) enum WorkerCommand {
         #[arg(long)]
         incarnation: Option<u64>,
     },
+    /// Have workers take work again
+    ///
+    /// A disabled one that is not heard of becomes alive in the store, and is found dead unless it is heard of soon.
+    Enable(AskArgs),
+    /// Have workers take no work; what they run goes on
+    Disable(AskArgs),
+    /// Have workers take no work and let go of all that they have, so that it runs elsewhere
+    ///
+    /// It goes on until `convoke worker enable`. From a worker that was not heard of for the worker time-out of the
+    /// installation, its work is taken away.
+    Drain(AskArgs),
+    /// Have workers end in good order, with all that they run
+    Shutdown(AskArgs),
     /// Forget an unloaded worker and its messages
     Delete {
         name: WorkerName,
@@ -101,6 +117,10 @@ pub(crate) async fn run(store: &dyn Store, command: WorkerCommand, output: Outpu
                 .await?;
             done(output, &format!("{name} is {status}"))
         }
+        WorkerCommand::Enable(args) => ask::run(store, Ask::Enable, args, output).await,
+        WorkerCommand::Disable(args) => ask::run(store, Ask::Disable, args, output).await,
+        WorkerCommand::Drain(args) => ask::run(store, Ask::Drain, args, output).await,
+        WorkerCommand::Shutdown(args) => ask::run(store, Ask::ShutDown, args, output).await,
         WorkerCommand::Delete { name, dead } => {
             if dead && store.get_worker(&name).await?.status == WorkerStatus::Dead {
                 store.set_worker_status(&name, None, WorkerStatus::Unloaded).await?;

@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Helpers of tests fail the test.
 
 mod bad_input;
+mod cluster;
 mod demo;
 mod fail_over;
 mod lead;
 mod lead_store_down;
 mod operator;
+mod workers;
 mod world;
