@@ -14,6 +14,7 @@ use crate::lead::LeadArgs;
 use crate::leader::LeaderCommand;
 use crate::lock::LockCommand;
 use crate::message::MessageCommand;
+use crate::requeue::RequeueCommand;
 use crate::setting::SettingCommand;
 use crate::topology::TopologyCommand;
 use crate::trim::TrimArgs;
@@ -70,6 +71,9 @@ pub(crate) enum Command {
     /// Look at units of work, and act on them
     #[command(subcommand)]
     Topology(TopologyCommand),
+    /// Have work handed out anew, and messages delivered again
+    #[command(subcommand)]
+    Requeue(RequeueCommand),
     /// Take, prolong and give back named locks from scripts
     #[command(subcommand)]
     Lock(LockCommand),

@@ -8,5 +8,6 @@ mod fail_over;
 mod lead;
 mod lead_store_down;
 mod operator;
+mod requeue;
 mod workers;
 mod world;
