@@ -14,6 +14,7 @@ use crate::lead::LeadArgs;
 use crate::leader::LeaderCommand;
 use crate::lock::LockCommand;
 use crate::message::MessageCommand;
+use crate::rebalance::RebalanceArgs;
 use crate::requeue::RequeueCommand;
 use crate::setting::SettingCommand;
 use crate::topology::TopologyCommand;
@@ -74,6 +75,11 @@ pub(crate) enum Command {
     /// Have work handed out anew, and messages delivered again
     #[command(subcommand)]
     Requeue(RequeueCommand),
+    /// Ask the leader to even the load out, or look at what it would move
+    ///
+    /// The cost of a placement is the sum over its topologies of weight × load of the worker, divided by five where the
+    /// topology has an affinity to it. No move is made that does not lower it.
+    Rebalance(RebalanceArgs),
     /// Take, prolong and give back named locks from scripts
     #[command(subcommand)]
     Lock(LockCommand),

@@ -14,6 +14,7 @@ mod lock;
 mod message;
 mod operation;
 mod output;
+mod rebalance;
 mod requeue;
 mod setting;
 mod topology;
@@ -82,6 +83,7 @@ async fn act(args: Args) -> Result<ExitCode> {
         Command::Setting(command) => setting::run(&*opener.open().await?, command, output).await?,
         Command::TrimHistory(args) => trim::run(&*opener.open().await?, &args, output).await?,
         Command::Requeue(command) => requeue::run(&*opener.open().await?, command, output).await?,
+        Command::Rebalance(args) => rebalance::run(&*opener.open().await?, args, output).await?,
         Command::Operation(OperationCommand::Run { operation }) => operation::run(&opener, &operation).await?,
         Command::Migrate => installation::migrate(&opener, output).await?,
         Command::Check(args) => return installation::check(&opener, args, output).await,

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use convoke_core::{
-    Candidacy, Command, Error, Lease, LeaseDeadline, Limit, NewMessage, Page, Payload, Placements, Registration,
-    Renewal, Result, Store, Term, TopologyId, Ttl, WorkerName, WorkerStatus, history, stream,
+    Candidacy, Command, Error, Lease, LeaseDeadline, NewMessage, Payload, Placements, Registration, Renewal, Result,
+    Store, Term, TopologyId, Ttl, WorkerName, WorkerStatus, history,
 };
-use futures_util::TryStreamExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -19,7 +18,7 @@ use crate::worker::STOP_TOPOLOGIES;
 
 mod plan;
 
-pub use plan::Picture;
+pub use plan::{Outlook, Picture};
 
 /// How long a request to let go of topologies is worth something: 120 s, as with qtopology.
 const MOVE_TTL: Ttl = Ttl::from_secs(120);
@@ -176,7 +175,7 @@ impl Leader {
     async fn govern(&self, office: &mut Office) -> Result<()> {
         let now = Instant::now();
         if office.place_at <= now || office.rebalance_at <= now {
-            let picture = self.picture().await?;
+            let picture = Picture::read(&*self.store).await?;
             self.place(office, &picture).await?;
             self.unload(&picture).await?;
             office.place_at = now + self.settings.place_every;
@@ -190,17 +189,6 @@ impl Leader {
             office.trim_at = now + self.settings.trim_every;
         }
         Ok(())
-    }
-
-    async fn picture(&self) -> Result<Picture> {
-        let page = Page {
-            limit: Limit::MAX,
-            after: None,
-        };
-        Ok(Picture {
-            workers: stream::workers(&*self.store, page.clone()).try_collect().await?,
-            topologies: stream::topologies(&*self.store, page).try_collect().await?,
-        })
     }
 
     async fn place(&self, office: &mut Office, picture: &Picture) -> Result<()> {

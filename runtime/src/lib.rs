@@ -27,7 +27,7 @@ pub use agreement::{WORKER_TIMEOUT, agree};
 pub use async_trait::async_trait;
 pub use balancer::{Balancer, Move, Rebalance};
 pub use dormancy::Dormancy;
-pub use leader::{Leader, Picture};
+pub use leader::{Leader, Outlook, Picture};
 pub use member::join;
 pub use settings::{ClusterSettings, LeaderSettings, WorkerSettings};
 #[doc(no_inline)]

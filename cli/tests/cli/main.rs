@@ -8,6 +8,7 @@ mod fail_over;
 mod lead;
 mod lead_store_down;
 mod operator;
+mod rebalance;
 mod requeue;
 mod workers;
 mod world;

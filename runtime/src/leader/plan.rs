@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use convoke_core::{Placement, Topology, TopologyId, TopologyStatus, Worker, WorkerName, WorkerStatus};
+use convoke_core::{
+    Limit, Page, Placement, Result, Topologies, Topology, TopologyId, TopologyStatus, Worker, WorkerName, WorkerStatus,
+    Workers, stream,
+};
+use futures_util::TryStreamExt;
 
 use crate::balancer::{Balancer, Move, Unit};
 
@@ -15,7 +19,33 @@ pub struct Picture {
     pub topologies: Vec<Topology>,
 }
 
+/// What a rebalancing does; see [`Balancer::cost`] for the costs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outlook {
+    /// What moves, ordered by topology.
+    pub moves: Vec<Move>,
+    /// What the placement costs as it is.
+    pub cost_before: f64,
+    /// What it costs when all has moved.
+    pub cost_after: f64,
+}
+
 impl Picture {
+    /// Reads all workers and topologies, page by page; each page is a moment of its own.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn read<S: Workers + Topologies + ?Sized>(store: &S) -> Result<Self> {
+        let page = Page {
+            limit: Limit::MAX,
+            after: None,
+        };
+        Ok(Self {
+            workers: stream::workers(store, page.clone()).try_collect().await?,
+            topologies: stream::topologies(store, page).try_collect().await?,
+        })
+    }
+
     /// Where what is enabled and nobody has should run. A topology that is on its way to a worker goes there, as long as
     /// that one takes work.
     #[must_use]
@@ -46,6 +76,32 @@ impl Picture {
     /// What should move.
     #[must_use]
     pub fn moves(&self) -> Vec<Move> {
+        let (balancer, units) = self.movable();
+        balancer.rebalance(&units).moves
+    }
+
+    /// What should move, and what comes of it: for whoever wants to see it before.
+    #[must_use]
+    pub fn outlook(&self) -> Outlook {
+        let (balancer, mut units) = self.movable();
+        let moves = balancer.rebalance(&units).moves;
+        let cost_before = balancer.cost(&units);
+        let targets: BTreeMap<_, _> = moves.iter().map(|step| (&step.topology, &step.to)).collect();
+        for unit in &mut units {
+            if let Some(to) = targets.get(&unit.topology) {
+                unit.worker = Some((*to).clone());
+            }
+        }
+        let cost_after = Balancer::of(self.takers(), &units).cost(&units);
+        Outlook {
+            moves,
+            cost_before,
+            cost_after,
+        }
+    }
+
+    /// What is placed well or badly, and on whom.
+    fn movable(&self) -> (Balancer, Vec<Unit>) {
         let held = self.topologies.iter().filter(|it| it.enabled && it.is_in_use());
         let takers: Vec<_> = self.takers().collect();
         // Whoever takes no work keeps what it has, unless it is drained.
@@ -53,7 +109,7 @@ impl Picture {
             .map(unit)
             .filter(|unit| unit.worker.as_ref().is_some_and(|it| takers.contains(it)))
             .collect();
-        Balancer::of(takers, &units).rebalance(&units).moves
+        (Balancer::of(takers, &units), units)
     }
 
     /// Dead workers that have nothing left but errors: their work was taken away.
@@ -161,6 +217,18 @@ mod tests {
             topologies: vec![topology("1", Running, Some("a")), topology("2", Running, Some("a"))],
         };
         assert_eq!(picture.moves(), []);
+    }
+
+    #[test]
+    fn an_outlook_says_what_the_moves_gain() {
+        let picture = Picture {
+            workers: vec![worker("a", Alive), worker("b", Alive)],
+            topologies: vec![topology("1", Running, Some("a")), topology("2", Running, Some("a"))],
+        };
+        let outlook = picture.outlook();
+        assert_eq!(outlook.moves, picture.moves());
+        assert_eq!(outlook.moves.len(), 1);
+        assert_eq!((outlook.cost_before, outlook.cost_after), (4.0, 2.0));
     }
 
     #[test]
