@@ -8,7 +8,9 @@ use convoke::{Delay, Limit, Page, Ttl};
 use jiff::SignedDuration;
 
 use crate::demo::{DemoArgs, TickArgs};
+use crate::export::ExportArgs;
 use crate::guard::{BoundArgs, GuardArgs};
+use crate::import::ImportArgs;
 use crate::installation::{CheckArgs, EmptyArgs};
 use crate::lead::LeadArgs;
 use crate::leader::LeaderCommand;
@@ -88,6 +90,21 @@ pub(crate) enum Command {
     Setting(SettingCommand),
     /// Drop what is too old or too much of the histories of workers and topologies
     TrimHistory(TrimArgs),
+    /// Write a whole installation to a file, as lines of JSON
+    ///
+    /// Settings, workers, topologies with their configs, messages that wait; with --histories those, too. Configs, settings
+    /// and messages are yours, and are written as they are: mind what is secret in them. The URL of the store is not in it.
+    ///
+    /// Not in it, and noted on standard error: leases, locks that are held, claims of messages, what waits or runs
+    /// where. Each page is read at a moment of its own: stop what writes if all must be of one moment.
+    Export(ExportArgs),
+    /// Put an export into an installation, on whichever store
+    ///
+    /// All of the file is checked first, and a fault is told with its line and column. Workers are unloaded until their processes
+    /// start. Topologies begin to run as soon as somebody leads: stop the old installation before. An import that was
+    /// interrupted is completed by the same command, and doing it twice changes nothing more. Counters of terms,
+    /// incarnations, revisions and lock tokens are raised to those of the export. Histories can't be put in.
+    Import(ImportArgs),
     /// Any operation as data
     #[command(subcommand)]
     Operation(OperationCommand),

@@ -3,10 +3,13 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("the convoke program needs Linux: its guard relies on subreapers and parent-death signals");
 
+mod archive;
 mod args;
 mod demo;
 mod exit;
+mod export;
 mod guard;
+mod import;
 mod installation;
 mod lead;
 mod leader;
@@ -84,6 +87,8 @@ async fn act(args: Args) -> Result<ExitCode> {
         Command::TrimHistory(args) => trim::run(&*opener.open().await?, &args, output).await?,
         Command::Requeue(command) => requeue::run(&*opener.open().await?, command, output).await?,
         Command::Rebalance(args) => rebalance::run(&*opener.open().await?, args, output).await?,
+        Command::Export(args) => export::run(&*opener.open().await?, args, output).await?,
+        Command::Import(args) => import::run(&*opener.open().await?, args, output).await?,
         Command::Operation(OperationCommand::Run { operation }) => operation::run(&opener, &operation).await?,
         Command::Migrate => installation::migrate(&opener, output).await?,
         Command::Check(args) => return installation::check(&opener, args, output).await,

@@ -86,3 +86,13 @@ pub(crate) fn bar(of: u64) -> Result<ProgressBar> {
     bar.enable_steady_tick(Duration::from_millis(100));
     Ok(bar)
 }
+
+/// A count of what nobody knows the end of, on the standard error of a terminal; nothing elsewhere.
+pub(crate) fn counter() -> Result<ProgressBar> {
+    let counter = ProgressBar::no_length();
+    counter.set_style(ProgressStyle::with_template(
+        "{spinner} {pos} {msg} {per_sec} {elapsed}",
+    )?);
+    counter.enable_steady_tick(Duration::from_millis(100));
+    Ok(counter)
+}

@@ -1,6 +1,7 @@
 //! The `convoke` program as its users run it: real processes on real stores, killed and stopped.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Helpers of tests fail the test.
 
+mod archive;
 mod bad_input;
 mod cluster;
 mod demo;
