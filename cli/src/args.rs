@@ -21,6 +21,7 @@ use crate::requeue::RequeueCommand;
 use crate::setting::SettingCommand;
 use crate::topology::TopologyCommand;
 use crate::trim::TrimArgs;
+use crate::watch::WatchArgs;
 use crate::worker::WorkerCommand;
 
 /// Coordination on the store you already run: lead, look and act.
@@ -62,6 +63,11 @@ pub(crate) enum Command {
     /// killed), and the lead is resigned. TERM, INT or HUP to this process stop the command first; a second one kills it;
     /// while another one leads they end it with 0.
     Lead(LeadArgs),
+    /// See who is there, what runs where, what is wrong and what changes
+    ///
+    /// On a terminal it is drawn anew all the time, until q is pressed. Elsewhere, or with --json, each change is one line of
+    /// JSON: what is there, or {"lost":{…}} while the store is not reached.
+    Watch(WatchArgs),
     /// Look at workers, and act on them
     #[command(subcommand)]
     Worker(WorkerCommand),

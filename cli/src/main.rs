@@ -23,6 +23,7 @@ mod setting;
 mod topology;
 mod trim;
 mod wait;
+mod watch;
 mod worker;
 
 use std::process::ExitCode;
@@ -78,6 +79,7 @@ async fn act(args: Args) -> Result<ExitCode> {
     match args.command {
         Command::Lead(args) => return lead::run(opener.open().await?, args, output).await,
         Command::Demo(args) => return demo::run(args, output).await,
+        Command::Watch(args) => return watch::run(opener, args, output).await,
         Command::Worker(command) => worker::run(&*opener.open().await?, command, output).await?,
         Command::Leader(command) => leader::run(&*opener.open().await?, command, output).await?,
         Command::Message(command) => message::run(&*opener.open().await?, command, output).await?,

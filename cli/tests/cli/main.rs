@@ -11,5 +11,6 @@ mod lead_store_down;
 mod operator;
 mod rebalance;
 mod requeue;
+mod watch;
 mod workers;
 mod world;
