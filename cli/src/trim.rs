@@ -5,6 +5,7 @@ use convoke::{Retention, Store, Ttl, history};
 use serde_json::json;
 
 use crate::output::Output;
+use crate::wait::counter;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct TrimArgs {
@@ -19,13 +20,18 @@ pub(crate) struct TrimArgs {
 pub(crate) async fn run(store: &dyn Store, args: &TrimArgs, output: Output) -> Result<()> {
     let retention = Retention::FOREVER.with_age(args.older_than).with_rows(args.keep);
     let (mut workers, mut topologies) = (0, 0);
+    let bar = counter()?;
+    bar.set_message("rows");
     // One round drops a bounded number of rows of each name.
     while let rows @ 1.. = history::trim_workers(store, &retention).await? {
         workers += rows;
+        bar.inc(rows);
     }
     while let rows @ 1.. = history::trim_topologies(store, &retention).await? {
         topologies += rows;
+        bar.inc(rows);
     }
+    bar.finish_and_clear();
     let answer = json!({ "workers": workers, "topologies": topologies });
     output.answer(&answer, |_| {
         format!("dropped {workers} rows of workers and {topologies} rows of topologies")

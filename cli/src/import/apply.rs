@@ -251,7 +251,8 @@ impl<'a> Apply<'a> {
 
     /// A message that waits already is not sent again: as many equal ones as in the export wait in the end.
     async fn message(&mut self, message: SavedMessage, now: Timestamp) -> Result<()> {
-        let Ok(ttl) = Ttl::new(message.expires.since(now)) else {
+        let rest = message.expires.since(now).min(Ttl::MAX.as_duration());
+        let Ok(ttl) = Ttl::new(rest) else {
             self.imported.expired += 1;
             return Ok(());
         };

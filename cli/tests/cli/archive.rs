@@ -3,7 +3,7 @@
 use convoke_test_servers::Kind;
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, until};
 
 const CONFIG: &str = r#"{"n": 18446744073709551615, "x": 1.10, "b": "é \u0000 😀", "a": []}"#;
 
@@ -239,6 +239,54 @@ fn an_import_that_was_interrupted_is_completed_by_the_same_command() {
     world.says(&["setting", "put", "convoke/import", &marker]);
     world.says(&["import", &file]);
     assert_eq!(world.json(&["topology", "get", "t"])["topology"]["enabled"], false);
+}
+
+#[test]
+fn an_import_that_is_killed_is_completed_and_nothing_is_there_twice() {
+    let (topologies, messages) = (1_500, 200);
+    let mut text = small_export("t0").lines().next().unwrap().to_owned();
+    text += "\n{\"worker\":{\"name\":\"a\",\"status\":\"alive\",\"last_ping\":\"2026-11-21T00:00:00Z\"}}\n";
+    for number in 0..topologies {
+        let topology = json!({
+            "id": format!("t{number:04}"), "enabled": true, "weight": 1.0, "affinity": [], "error": null, "worker": null,
+            "config": number,
+        });
+        text += &format!("{}\n", json!({ "topology": topology }));
+    }
+    for number in 0..messages {
+        let message = json!({
+            "worker": "a", "command": "count", "content": number % 7,
+            "sent": "2026-11-21T00:00:00Z", "expires": "2999-01-01T00:00:00Z",
+        });
+        text += &format!("{}\n", json!({ "message": message }));
+    }
+    let counts = json!({
+        "settings": 0, "workers": 1, "topologies": topologies, "messages": messages, "history_rows": 0,
+    });
+    let counters = json!({ "term": null, "incarnation": 0, "revision": 0, "lock_token": 0 });
+    text += &json!({ "end": { "counts": counts, "counters": counters } }).to_string();
+
+    let world = World::on_sqlite();
+    world.says(&["migrate"]);
+    let file = world.written("export.jsonl", &text);
+    for id in ["t0005", "t0900"] {
+        let mut import = world.convoke(&["import", &file, "--keep"]).spawn().unwrap();
+        until("it is under way", || {
+            world.attempt(&["topology", "get", id]).is_none().then_some(())
+        });
+        import.kill().unwrap();
+        import.wait().unwrap();
+    }
+    world.says(&["import", &file, "--keep"]);
+    let lines = |list: &[&str]| world.says(list);
+    let listed = lines(&["topology", "list", "--all", "--json"]);
+    assert_eq!(listed.lines().count(), topologies);
+    assert_eq!(listed.matches("\"enabled\":true").count(), topologies);
+    assert_eq!(
+        lines(&["message", "peek", "a", "--all", "--json"]).lines().count(),
+        messages
+    );
+    assert_eq!(world.json(&["setting", "list"])["items"], json!([]));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use convoke::runtime::{
     CancellationToken, ClusterSettings, Failure, LeaderSettings, Unit, Work, WorkerSettings, async_trait, join,
@@ -11,7 +11,7 @@ use convoke::{Store, Timeouts, Ttl, WorkerName};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
-use crate::world::{World, until};
+use crate::world::{PATIENCE, World};
 
 /// After how long a silent member is dead: short, and longer than a busy host stands still.
 const TIMEOUT: Ttl = Ttl::from_millis(3_000);
@@ -53,7 +53,7 @@ impl Cluster {
         for name in names {
             cluster.join(name);
         }
-        until("all are there and one leads", || {
+        eventually("all are there and one leads", || {
             let counts = world.json(&["worker", "count"]);
             let all = names.len() as u64;
             (counts["leader"] == 1 && counts["normal"].as_u64() == Some(all - 1)).then_some(())
@@ -100,10 +100,19 @@ pub(crate) fn add(world: &World, ids: &[&str], config: &str) {
     for id in ids {
         world.says(&["topology", "register", id, &config, "--enable"]);
     }
-    until("all are handed out", || {
+    eventually("all are handed out", || {
         let settled = |id: &&str| matches!(state(world, id).0.as_str(), "running" | "error");
         ids.iter().all(settled).then_some(())
     });
+}
+
+/// Looks until it is so, at leisure: each look starts a process, and others measure times meanwhile.
+pub(crate) fn eventually(what: &str, mut look: impl FnMut() -> Option<()>) {
+    let began = Instant::now();
+    while look().is_none() {
+        assert!(began.elapsed() < PATIENCE, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 /// The status of a topology, and who has it.

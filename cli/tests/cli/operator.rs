@@ -218,12 +218,27 @@ fn the_doctor_says_what_to_do() {
 }
 
 #[test]
-fn completions_are_printed_for_the_shells() {
+fn completions_are_printed_for_the_shells_and_cover_every_command() {
+    let world = World::on_sqlite();
+    let help = world.says(&["--help"]);
+    let (_, commands) = help.split_once("Commands:").unwrap();
+    let (commands, _) = commands.split_once("\n\n").unwrap();
+    let names: Vec<_> = commands
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("  ")?
+                .split(' ')
+                .next()
+                .filter(|name| !name.is_empty())
+        })
+        .collect();
+    assert!(names.contains(&"watch") && names.contains(&"rebalance"), "{names:?}");
     for shell in ["bash", "zsh", "fish"] {
-        assert!(
-            World::on_sqlite().says(&["completions", shell]).contains("convoke"),
-            "{shell}"
-        );
+        let script = world.says(&["completions", shell]);
+        for name in names.iter().chain(&["drain", "requeue", "--dry-run", "--replace"]) {
+            let word = name.trim_start_matches("--");
+            assert!(script.contains(word), "{shell}: {name}");
+        }
     }
 }
 

@@ -3,14 +3,14 @@
 use convoke_test_servers::Kind;
 use serde_json::json;
 
-use crate::cluster::{Cluster, add, held};
-use crate::world::{World, until};
+use crate::cluster::{Cluster, add, eventually, held};
+use crate::world::World;
 
 fn what_is_shown_first_is_what_is_done(world: &World) {
     let mut cluster = Cluster::of(world, &["a"]);
     add(world, &["t0", "t1", "t2", "t3"], "{}");
     cluster.join("b");
-    until("b is there", || {
+    eventually("b is there", || {
         world.attempt(&["worker", "get", "b"]).is_none().then_some(())
     });
     let plan = world.json(&["rebalance", "--dry-run"]);

@@ -3,8 +3,8 @@
 use convoke_test_servers::Kind;
 use serde_json::json;
 
-use crate::cluster::{Cluster, add, held, state};
-use crate::world::{World, until};
+use crate::cluster::{Cluster, add, eventually, held, state};
+use crate::world::World;
 
 const IDS: [&str; 3] = ["t0", "t1", "t2"];
 
@@ -12,7 +12,7 @@ fn all_of_a_worker_is_handed_out_anew(world: &World) {
     let mut cluster = Cluster::of(world, &["a"]);
     add(world, &IDS, "{}");
     cluster.join("b");
-    until("b is there", || {
+    eventually("b is there", || {
         world.attempt(&["worker", "get", "b"]).is_none().then_some(())
     });
     let requeued = world.json(&["requeue", "topologies", "--worker", "a", "--wait"]);

@@ -3,8 +3,8 @@
 use convoke_test_servers::Kind;
 use serde_json::json;
 
-use crate::cluster::{Cluster, add, held, state};
-use crate::world::{World, until};
+use crate::cluster::{Cluster, add, eventually, held, state};
+use crate::world::World;
 
 const IDS: [&str; 4] = ["t0", "t1", "t2", "t3"];
 
@@ -25,7 +25,7 @@ fn a_drained_worker_has_nothing_and_the_others_have_all(world: &World) {
         "a was told to take no work, and to let go of what it has"
     );
     assert_eq!((status(world, "a").as_str(), held(world, "a")), ("disabled", 0));
-    until("b runs all", || (held(world, "b") == 4).then_some(()));
+    eventually("b runs all", || (held(world, "b") == 4).then_some(()));
     assert_eq!(
         world.says(&["worker", "enable", "a", "--wait"]),
         "a was told to take work"
@@ -76,7 +76,7 @@ fn all_workers_end_in_good_order_when_all_are_told_to() {
             { "worker": "gone", "outcome": "already" },
         ])
     );
-    until("both have ended", || {
+    eventually("both have ended", || {
         (cluster.has_ended("a") && cluster.has_ended("b")).then_some(())
     });
     for id in IDS {
@@ -93,7 +93,7 @@ fn from_a_worker_that_is_gone_its_work_is_taken_away() {
     // Disabled before it crashed, it is never found dead by itself.
     world.says(&["worker", "disable", "a", "--wait"]);
     cluster.crash("a");
-    until("a is silent", || {
+    eventually("a is silent", || {
         let (code, why) = world.attempt(&["worker", "shutdown", "a"])?;
         assert!(code == 4 && why.contains("convoke worker drain"), "{why}");
         Some(())

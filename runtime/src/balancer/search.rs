@@ -111,7 +111,9 @@ impl<'a> Search<'a> {
     }
 
     pub(super) fn cost(&self) -> f64 {
-        self.load.iter().zip(&self.pull).map(|(load, pull)| load * pull).sum()
+        // Begun with a zero that has no sign, which the sum of nothing has.
+        let costs = self.load.iter().zip(&self.pull).map(|(load, pull)| load * pull);
+        costs.fold(0.0, |sum, cost| sum + cost)
     }
 
     /// What of the cost is rounding.
