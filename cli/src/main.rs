@@ -3,6 +3,7 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("the convoke program needs Linux: its guard relies on subreapers and parent-death signals");
 
+mod agent;
 mod archive;
 mod args;
 mod demo;
@@ -20,8 +21,11 @@ mod output;
 mod rebalance;
 mod requeue;
 mod setting;
+mod signals;
 mod topology;
 mod trim;
+mod unit;
+mod voice;
 mod wait;
 mod watch;
 mod worker;
@@ -37,6 +41,7 @@ use tracing_subscriber::EnvFilter;
 
 use args::{Args, Command, OperationCommand};
 use output::Output;
+use topology::TopologyCommand;
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -77,12 +82,15 @@ async fn act(args: Args) -> Result<ExitCode> {
         timeout: args.timeout.into(),
     };
     match args.command {
+        Command::Agent(args) => return agent::run(opener.open().await?, args, output).await,
         Command::Lead(args) => return lead::run(opener.open().await?, args, output).await,
         Command::Demo(args) => return demo::run(args, output).await,
         Command::Watch(args) => return watch::run(opener, args, output).await,
         Command::Worker(command) => worker::run(&*opener.open().await?, command, output).await?,
         Command::Leader(command) => leader::run(&*opener.open().await?, command, output).await?,
         Command::Message(command) => message::run(&*opener.open().await?, command, output).await?,
+        // What needs no store asks for none.
+        Command::Topology(TopologyCommand::Schema) => topology::print_schema()?,
         Command::Topology(command) => topology::run(&*opener.open().await?, command, output).await?,
         Command::Lock(command) => lock::run(&*opener.open().await?, command, output).await?,
         Command::Setting(command) => setting::run(&*opener.open().await?, command, output).await?,

@@ -1,6 +1,8 @@
 //! The `convoke` program as its users run it: real processes on real stores, killed and stopped.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Helpers of tests fail the test.
 
+mod agent;
+mod agent_bad_days;
 mod archive;
 mod bad_input;
 mod cluster;
@@ -10,7 +12,9 @@ mod lead;
 mod lead_store_down;
 mod operator;
 mod rebalance;
+mod registering;
 mod requeue;
+mod units;
 mod watch;
 mod workers;
 mod world;

@@ -8,7 +8,7 @@ use convoke_core::{
     TopologyStatus, WorkerName, WorkerStatus, stream,
 };
 use futures_util::TryStreamExt;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -16,8 +16,10 @@ use tracing::{info, warn};
 use super::Worker;
 use super::heartbeat::Beat;
 use super::mailbox::{Mail, Request};
-use super::running::{Deadline, Running};
-use crate::work::{End, UnitEvent, What};
+use super::running::Running;
+use crate::backoff::Backoff;
+use crate::tenure::Deadline;
+use crate::work::{End, Failure, Permanent, UnitEvent, What};
 
 pub(super) struct Inputs {
     pub(super) beats: mpsc::UnboundedReceiver<Beat>,
@@ -34,7 +36,7 @@ pub(super) struct Service<'a> {
     pub(super) restarts: BTreeMap<TopologyId, Restart>,
     /// Before this nothing is started.
     pub(super) starts_from: Instant,
-    pub(super) deadline: Deadline,
+    pub(super) deadline: watch::Receiver<Deadline>,
     pub(super) good_for: Duration,
     pub(super) is_dormant: bool,
 }
@@ -42,8 +44,9 @@ pub(super) struct Service<'a> {
 /// When a unit that failed is started again.
 #[derive(Clone, Copy)]
 pub(super) struct Restart {
-    at: Instant,
-    after: Duration,
+    /// None while it runs again.
+    at: Option<Instant>,
+    backoff: Backoff,
 }
 
 enum Next {
@@ -55,7 +58,7 @@ impl Service<'_> {
     pub(super) async fn serve(mut self, mut inputs: Inputs, shutdown: CancellationToken) -> Result<()> {
         let mut look_at = self.starts_from;
         loop {
-            let restart_at = self.restarts.values().map(|restart| restart.at).min();
+            let restart_at = self.restarts.values().filter_map(|restart| restart.at).min();
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 Some(beat) = inputs.beats.recv() => match beat {
@@ -134,11 +137,9 @@ impl Service<'_> {
             }
             (false, false, _) => self.report(&topology.id, &Report::Released).await,
             (false, true, TopologyStatus::Error) => {
-                let first = self.worker.settings.restart_after.0;
-                let restart = Restart {
-                    at: Instant::now() + first,
-                    after: first,
-                };
+                let mut backoff = self.backoff();
+                let at = Some(Instant::now() + backoff.pause());
+                let restart = Restart { at, backoff };
                 self.restarts.entry(topology.id.clone()).or_insert(restart);
             }
             (false, true, _) => self.start(&topology.id).await,
@@ -163,6 +164,8 @@ impl Service<'_> {
             Ok(details) => details,
             Err(error) => return warn!(topology = %id, %error, "a topology was not read"),
         };
+        // Read before the report: what is accepted may be taken away again once this deadline is over.
+        let until = *self.deadline.borrow();
         match self
             .store()
             .report_topology(&self.registration, id, &Report::Running)
@@ -170,7 +173,10 @@ impl Service<'_> {
         {
             Ok(Reported::Accepted) => {
                 info!(topology = %id, "started");
-                self.running.start(details);
+                self.running.start(details, until);
+                if let Some(restart) = self.restarts.get_mut(id) {
+                    restart.at = None;
+                }
             }
             Ok(Reported::Disabled) => self.report(id, &Report::Released).await,
             Ok(Reported::NotHeld(holder)) => info!(topology = %id, ?holder, "it is not this worker's any more"),
@@ -182,7 +188,8 @@ impl Service<'_> {
     /// is patient: it would hardly run before it is asked to stop.
     fn may_start(&self) -> bool {
         let now = Instant::now();
-        self.starts_from <= now && now + self.good_for / 2 < *self.deadline.borrow()
+        let until = *self.deadline.borrow();
+        self.starts_from <= now && (now + self.good_for / 2).into_std() < until.instant() && !until.is_over()
     }
 
     async fn restart_due(&mut self) {
@@ -190,13 +197,13 @@ impl Service<'_> {
         let due: Vec<_> = self
             .restarts
             .iter()
-            .filter(|(_, it)| it.at <= now)
+            .filter(|(_, it)| it.at.is_some_and(|at| at <= now))
             .map(|(id, _)| id.clone())
             .collect();
         for id in due {
             if let Some(restart) = self.restarts.get_mut(&id) {
                 // What goes wrong on the way is tried again later, not at once.
-                restart.at = now + restart.after.max(self.worker.settings.reconcile_every);
+                restart.at = Some(now + self.worker.settings.reconcile_every);
             }
             self.restart(&id).await;
         }
@@ -253,6 +260,7 @@ impl Service<'_> {
                 }
                 self.report(id, &Report::Released).await;
             }
+            End::Returned(Err(why)) if why.is::<Permanent>() => self.given_up(id, &why).await,
             End::Returned(Err(why)) => self.failed(id, &why.to_string(), ended.ran_for).await,
             End::Panicked(why) => self.failed(id, &why, ended.ran_for).await,
             End::Dropped => self.report(id, &Report::Released).await,
@@ -260,18 +268,28 @@ impl Service<'_> {
     }
 
     async fn failed(&mut self, id: &TopologyId, why: &str, ran_for: Duration) {
-        let (first, longest) = self.worker.settings.restart_after;
-        let before = self.restarts.get(id).filter(|_| ran_for < longest);
-        let after = before.map_or(first, |restart| (restart.after * 2).min(longest));
+        let mut backoff = self
+            .restarts
+            .get(id)
+            .map_or_else(|| self.backoff(), |restart| restart.backoff);
+        let after = backoff.pause_after(ran_for);
         warn!(topology = %id, %why, ?after, "it failed, and is started again after a while");
-        self.restarts.insert(
-            id.clone(),
-            Restart {
-                at: Instant::now() + after,
-                after,
-            },
-        );
+        let at = Some(Instant::now() + after);
+        self.restarts.insert(id.clone(), Restart { at, backoff });
         self.report(id, &Report::Failed(ErrorText::new(why))).await;
+    }
+
+    fn backoff(&self) -> Backoff {
+        let (first, longest) = self.worker.settings.restart_after;
+        Backoff::new(first, longest)
+    }
+
+    /// It failed for good: it stays in error, without a worker.
+    async fn given_up(&mut self, id: &TopologyId, why: &Failure) {
+        warn!(topology = %id, %why, "it failed, and is not started again");
+        self.restarts.remove(id);
+        self.report(id, &Report::Failed(ErrorText::new(why.to_string()))).await;
+        self.report(id, &Report::Released).await;
     }
 
     async fn report(&mut self, id: &TopologyId, report: &Report) {
@@ -331,12 +349,22 @@ impl Service<'_> {
     }
 
     async fn release(&mut self, id: &TopologyId) {
-        self.restarts.remove(id);
         if self.running.contains(id) {
+            self.restarts.remove(id);
             self.running.stop(id);
         } else {
-            self.report(id, &Report::Released).await;
+            self.let_go(id).await;
         }
+    }
+
+    /// Lets go of what does not run here. What would have been started again after a failure is so elsewhere.
+    async fn let_go(&mut self, id: &TopologyId) {
+        if self.restarts.remove(id).is_some()
+            && let Err(error) = self.store().clear_topology_error(id).await
+        {
+            warn!(topology = %id, %error, "its error was not cleared, so it does not begin elsewhere by itself");
+        }
+        self.report(id, &Report::Released).await;
     }
 
     async fn drain(&mut self) {
@@ -395,7 +423,6 @@ impl Service<'_> {
     async fn close(mut self, mut inputs: Inputs) -> Result<()> {
         info!(worker = %self.id(), "closing");
         self.set_status(WorkerStatus::Closing).await;
-        self.restarts.clear();
         self.running.stop_all();
         while !self.running.is_empty() {
             tokio::select! {
@@ -407,7 +434,7 @@ impl Service<'_> {
             }
         }
         for id in self.assigned().await.unwrap_or_default().into_keys() {
-            self.report(&id, &Report::Released).await;
+            self.let_go(&id).await;
         }
         self.set_status(WorkerStatus::Unloaded).await;
         Ok(())
