@@ -145,7 +145,7 @@ impl Batch {
     /// Gives each its answer. Those that the server left for the next call come back.
     fn answer(self, answer: Result<Value, Failure>) -> Vec<Waiting> {
         let callers = self.callers.into_iter().flatten();
-        let answers = match (answer, self.operations.len()) {
+        let mut answers = match (answer, self.operations.len()) {
             (Ok(answer), 1) => vec![answer],
             (Ok(Value::Array(answers)), _) if !answers.is_empty() => answers,
             (Ok(_), _) => {
@@ -159,7 +159,7 @@ impl Batch {
         };
         let mut left = Vec::new();
         for (it, place) in callers {
-            match answers.get(place.operation) {
+            match answers.get_mut(place.operation) {
                 Some(answer) => {
                     let part = part(answer, it.call.sharing(), place.position);
                     it.answer(part);
@@ -171,19 +171,20 @@ impl Batch {
     }
 }
 
-/// What one of those who share an operation gets of its answer.
-fn part(answer: &Value, sharing: Sharing, position: usize) -> Result<Value> {
+/// What one of those who share an operation gets of its answer. What nobody else gets is taken out of it: it may be large.
+fn part(answer: &mut Value, sharing: Sharing, position: usize) -> Result<Value> {
     let own = match (sharing, answer) {
-        (Sharing::Listed, Value::Array(listed)) => listed.get(position).ok_or_else(unanswered)?,
-        (Sharing::Listed, Value::ServerError(_)) | (Sharing::None | Sharing::Same, _) => answer,
+        (Sharing::None, answer) => std::mem::replace(answer, Value::Nil),
+        (Sharing::Listed, Value::Array(listed)) => {
+            let own = listed.get_mut(position).ok_or_else(unanswered)?;
+            std::mem::replace(own, Value::Nil)
+        }
+        (Sharing::Same, answer) | (Sharing::Listed, answer @ Value::ServerError(_)) => answer.clone(),
         (Sharing::Listed, _) => return Err(unanswered()),
     };
     match own {
-        Value::ServerError(error) => {
-            let error = RedisError::from(error.clone());
-            Err(Failure::new(error, Progress::Sent(Effect::Write)).into())
-        }
-        own => Ok(own.clone()),
+        Value::ServerError(error) => Err(Failure::new(RedisError::from(error), Progress::Sent(Effect::Write)).into()),
+        own => Ok(own),
     }
 }
 

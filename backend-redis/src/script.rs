@@ -149,7 +149,10 @@ impl Call<'_> {
 
     /// About how long its arguments are.
     pub(crate) fn bytes(&self) -> usize {
-        self.arguments.args_iter().map(|argument| simple(Some(argument)).len()).sum()
+        self.arguments
+            .args_iter()
+            .map(|argument| simple(Some(argument)).len())
+            .sum()
     }
 
     /// The command by the hash of the script, which a server that has seen it before understands.
