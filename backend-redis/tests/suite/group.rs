@@ -29,8 +29,12 @@ async fn warm() -> (Server, Arc<dyn Store>, Raw) {
     let raw = Raw::connect(server.url()).await;
     let me = store.register_worker(&worker("warm")).await.unwrap();
     store.ping_worker(&me).await.unwrap();
-    let (one, other) = tokio::join!(store.ping_worker(&me), store.ping_worker(&me));
-    one.and(other).unwrap();
+    let to_nobody = message("nobody");
+    store.send_message(&to_nobody).await.unwrap_err();
+    // Two sorts of operations, since several of one sort go as the script of that one.
+    let (pinged, sent) = tokio::join!(store.ping_worker(&me), store.send_message(&to_nobody));
+    pinged.unwrap();
+    sent.unwrap_err();
     (server, store, raw)
 }
 
