@@ -2,7 +2,8 @@
 //!
 //! A durable server syncs its file before it answers, and a script alone costs more to begin than to run. So what callers
 //! ask for while a call is under way waits, and then goes as one call of `lua/shared/group.lua`, which runs one operation
-//! after the other and answers for each. Each is still an atomic step with an answer of its own; only when the answer of
+//! after the other and answers for each, or of one operation's script where that does the work of all of them
+//! ([`crate::batch`]). Each is still an atomic step with an answer of its own; only when the answer of
 //! the call is lost, the outcome of all its operations is unknown. Who is alone does not wait: a single operation goes as
 //! its own script.
 //!
@@ -13,17 +14,16 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use convoke_core::{Error, ErrorKind, Result};
-use redis::{RedisError, Value};
+use redis::Value;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use crate::answer::strange;
+use crate::batch::{Batch, Waiting};
 use crate::error::{Failure, Progress};
 use crate::keys::Keys;
-use crate::link::{Attempt, Link};
-use crate::script::{Call, Effect};
-use crate::scripts;
+use crate::link::Link;
+use crate::script::Call;
 
 /// How many calls are under way at most. With two the server would work on one while the other is made or read, but those
 /// who call would be spread over twice as many syncs of its file.
@@ -49,12 +49,6 @@ struct Queue {
     /// By the order in which they came, and so by their deadlines.
     waiting: VecDeque<Waiting>,
     under_way: usize,
-}
-
-struct Waiting {
-    call: Call<'static>,
-    deadline: Instant,
-    reply: oneshot::Sender<Result<Value>>,
 }
 
 impl Group {
@@ -109,9 +103,7 @@ impl Queue {
         while let Some(next) = self.waiting.front() {
             if next.reply.is_closed() || next.deadline <= now {
                 if let Some(late) = self.waiting.pop_front() {
-                    let failure = Failure::timed_out(Progress::Connecting);
-                    // Who gave up needs no answer.
-                    let _ = late.reply.send(Err(failure.into()));
+                    late.answer(Err(Failure::timed_out(Progress::Connecting).into()));
                 }
                 continue;
             }
@@ -141,7 +133,7 @@ impl Turn {
             if batch.is_empty() {
                 return;
             }
-            let left = Batch(batch).run(&self.shared).await;
+            let left = Batch::new(batch).run(&self.shared.link, &self.shared.keys).await;
             let mut queue = self.shared.locked();
             left.into_iter().rev().for_each(|it| queue.waiting.push_front(it));
         }
@@ -170,104 +162,8 @@ impl Drop for Turn {
         if queue.under_way == 0 {
             for waiting in queue.waiting.drain(..) {
                 let what = "the runtime that spoke with the Redis server ended; nothing was changed, try again";
-                // Who does not wait any more needs no answer.
-                let _ = waiting.reply.send(Err(Error::new(ErrorKind::Unavailable, what)));
+                waiting.answer(Err(Error::new(ErrorKind::Unavailable, what)));
             }
-        }
-    }
-}
-
-/// Calls that go together.
-struct Batch(Vec<Waiting>);
-
-impl Batch {
-    /// Makes the call and answers. What the server left for the next call comes back.
-    async fn run(self, shared: &Shared) -> Vec<Waiting> {
-        let Self(mut batch) = self;
-        let Some(last) = batch.last().map(|it| it.deadline) else {
-            return batch;
-        };
-        let attempt = Attempt::new(Effect::Write, last);
-        if let [_] = batch[..]
-            && let Some(Waiting { call, reply, .. }) = batch.pop()
-        {
-            let answer = shared.link.attempt(&call, &shared.keys, &attempt).await;
-            // Who does not wait any more needs no answer.
-            let _ = reply.send(answer.map_err(Error::from));
-            return batch;
-        }
-        let calls = batch.iter().map(|it| &it.call);
-        let call = calls.fold(scripts::GROUP.call(), |group, call| group.including(call));
-        let mut callers = Callers {
-            waiting: batch.into(),
-            expired: 0,
-        };
-        let answer = {
-            let mut running = std::pin::pin!(shared.link.attempt(&call, &shared.keys, &attempt));
-            loop {
-                match callers.next_deadline().filter(|next| *next < last) {
-                    None => break running.await,
-                    Some(next) => match timeout_at(next, &mut running).await {
-                        Ok(answer) => break answer,
-                        Err(_) => callers.expire(next, attempt.progress()),
-                    },
-                }
-            }
-        };
-        callers.answer(answer)
-    }
-}
-
-/// Who waits for the answers of a call.
-struct Callers {
-    waiting: VecDeque<Waiting>,
-    /// How many before them waited for long enough.
-    expired: usize,
-}
-
-impl Callers {
-    fn next_deadline(&self) -> Option<Instant> {
-        self.waiting.front().map(|it| it.deadline)
-    }
-
-    /// Lets those go whose time is over.
-    fn expire(&mut self, now: Instant, progress: Progress) {
-        let over = self.waiting.partition_point(|it| it.deadline <= now);
-        self.expired += over;
-        for caller in self.waiting.drain(..over) {
-            let _ = caller.reply.send(Err(Failure::timed_out(progress).into()));
-        }
-    }
-
-    /// Gives each its answer. Those that the server left for the next call come back.
-    fn answer(mut self, answer: Result<Value, Failure>) -> Vec<Waiting> {
-        let answers = match answer {
-            Ok(Value::Array(answers)) if !answers.is_empty() => answers,
-            Ok(_) => {
-                self.fail(|| strange("a script of several operations did not answer for each"));
-                return Vec::new();
-            }
-            Err(failure) => {
-                self.fail(|| failure.clone().into());
-                return Vec::new();
-            }
-        };
-        for answer in answers.into_iter().skip(self.expired) {
-            let Some(caller) = self.waiting.pop_front() else { break };
-            let answer = match answer {
-                Value::ServerError(error) => {
-                    Err(Failure::new(RedisError::from(error), Progress::Sent(Effect::Write)).into())
-                }
-                answer => Ok(answer),
-            };
-            let _ = caller.reply.send(answer);
-        }
-        self.waiting.into()
-    }
-
-    fn fail(&mut self, error: impl Fn() -> Error) {
-        for caller in self.waiting.drain(..) {
-            let _ = caller.reply.send(Err(error()));
         }
     }
 }
@@ -275,6 +171,7 @@ impl Callers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scripts;
 
     type Answer = oneshot::Receiver<Result<Value>>;
 

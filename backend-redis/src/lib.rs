@@ -32,6 +32,7 @@
 //! and then delivers fewer than asked for; a list of settings goes on with another script then.
 
 mod answer;
+mod batch;
 mod error;
 mod group;
 mod hints;

@@ -56,15 +56,13 @@ impl RedisStore {
             content,
             ..
         } = message;
-        let mut call = scripts::SEND_MESSAGE
+        let call = scripts::SEND_MESSAGE
             .call()
             .arg(self.now_argument()?)
             .arg(worker.as_str())
             .arg(message.ttl.as_micros())
+            .arg(message.term.map(|term| term.number().to_string()).unwrap_or_default())
             .arg(format!("{command}\0{content}"));
-        if let Some(term) = message.term {
-            call = call.arg(term.number());
-        }
         let answer = self.ask_in_group(call).await?;
         match (answer.word.as_str(), message.term) {
             ("unknown", _) => Err(error::unknown_worker(worker)),

@@ -13,6 +13,18 @@ pub(crate) enum Effect {
     Write,
 }
 
+/// Whether several calls of a script can be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// No.
+    None,
+    /// Those with the same arguments: for all of them it is enough that it happens once.
+    Same,
+    /// Those with the same first argument, the time. Their other arguments stand behind each other, and the answer is a
+    /// list of the answers for each; also that of one call.
+    Listed,
+}
+
 /// A script, as the server gets it.
 #[derive(Debug)]
 pub(crate) struct Script {
@@ -22,6 +34,7 @@ pub(crate) struct Script {
     source: String,
     hash: String,
     effect: Effect,
+    sharing: Sharing,
     keys: &'static [Key],
 }
 
@@ -47,8 +60,14 @@ impl Script {
             source,
             hash,
             effect,
+            sharing: Sharing::None,
             keys,
         }
+    }
+
+    /// The same with calls that can be one.
+    pub(crate) fn shared(self, sharing: Sharing) -> Self {
+        Self { sharing, ..self }
     }
 
     /// Its own file as a function of Lua, in the table `operations` of a script that has all keys.
@@ -82,6 +101,7 @@ impl Script {
 }
 
 /// A script with its arguments.
+#[derive(Clone)]
 pub(crate) struct Call<'a> {
     script: &'a Script,
     arguments: Cmd,
@@ -99,11 +119,27 @@ impl Call<'_> {
         let others = other.arguments.args_iter();
         self.arguments.arg(other.script.name).arg(others.len());
         for argument in others {
-            if let Arg::Simple(bytes) = argument {
-                self.arguments.arg(bytes);
-            }
+            self.arguments.arg(simple(Some(argument)));
         }
         self
+    }
+
+    /// Adds the arguments of another call behind its own, where the two can be one ([`Sharing::Listed`]).
+    pub(crate) fn list(&mut self, other: &Self) -> bool {
+        let mut others = other.arguments.args_iter();
+        let is_of_one_time = simple(self.arguments.args_iter().next()) == simple(others.next());
+        let goes_with = std::ptr::eq(self.script, other.script) && is_of_one_time;
+        if goes_with {
+            for argument in others {
+                self.arguments.arg(simple(Some(argument)));
+            }
+        }
+        goes_with
+    }
+
+    /// Whether several of it can be one.
+    pub(crate) fn sharing(&self) -> Sharing {
+        self.script.sharing
     }
 
     /// Whether it may change something.
@@ -113,11 +149,10 @@ impl Call<'_> {
 
     /// About how long its arguments are.
     pub(crate) fn bytes(&self) -> usize {
-        let simple = |argument| match argument {
-            Arg::Simple(bytes) => <[u8]>::len(bytes),
-            _ => 0,
-        };
-        self.arguments.args_iter().map(simple).sum()
+        self.arguments
+            .args_iter()
+            .map(|argument| simple(Some(argument)).len())
+            .sum()
     }
 
     /// The command by the hash of the script, which a server that has seen it before understands.
@@ -137,10 +172,23 @@ impl Call<'_> {
             command.arg(keys.name(*key));
         }
         for argument in self.arguments.args_iter() {
-            if let Arg::Simple(bytes) = argument {
-                command.arg(bytes);
-            }
+            command.arg(simple(Some(argument)));
         }
         command
+    }
+}
+
+impl PartialEq for Call<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        let (own, others) = (self.arguments.args_iter(), other.arguments.args_iter());
+        std::ptr::eq(self.script, other.script) && own.map(Some).map(simple).eq(others.map(Some).map(simple))
+    }
+}
+
+/// The bytes of an argument. Calls have no others than simple ones.
+fn simple(argument: Option<Arg<&[u8]>>) -> &[u8] {
+    match argument {
+        Some(Arg::Simple(bytes)) => bytes,
+        _ => &[],
     }
 }

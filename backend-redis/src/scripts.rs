@@ -3,10 +3,10 @@
 use std::sync::LazyLock;
 
 use crate::keys::Key::{self, *};
-use crate::script::{Effect, Script};
+use crate::script::{Effect, Script, Sharing};
 
 macro_rules! scripts {
-    ($($(#[$doc:meta])* $name:ident = $effect:ident $path:literal on $keys:expr, after [$($shared:literal),*];)*) => {
+    ($($(#[$doc:meta])* $name:ident = $effect:ident $path:literal $(, shared $sharing:ident)? on $keys:expr, after [$($shared:literal),*];)*) => {
         $(
             $(#[$doc])*
             pub(crate) static $name: LazyLock<Script> = LazyLock::new(|| {
@@ -16,7 +16,7 @@ macro_rules! scripts {
                     $keys,
                     &[$(include_str!(concat!("../lua/shared/", $shared, ".lua"))),*],
                     include_str!(concat!("../lua/", $path, ".lua")),
-                )
+                )$(.shared(Sharing::$sharing))?
             });
         )*
 
@@ -32,7 +32,7 @@ scripts! {
     REGISTER_WORKER = Write "workers/register_worker"
         on &[Names, Records, Watched, Unwatched, Candidates, Ranking, Seat, History, Counters, Gone],
         after ["now", "worker", "history", "seat", "candidacy"];
-    PING_WORKER = Write "workers/ping_worker"
+    PING_WORKER = Write "workers/ping_worker", shared Listed
         on &[Records, Watched, Unwatched],
         after ["now", "worker"];
     SET_WORKER_STATUS = Write "workers/set_worker_status"
@@ -71,7 +71,7 @@ scripts! {
     CAMPAIGN = Write "leadership/campaign"
         on &[Records, Watched, Unwatched, Candidates, Ranking, Seat, History, Counters],
         after ["now", "worker", "history", "seat", "election"];
-    RENEW_LEASE = Write "leadership/renew_lease"
+    RENEW_LEASE = Write "leadership/renew_lease", shared Same
         on &[Seat, Watched],
         after ["now", "seat"];
     RESIGN = Write "leadership/resign"
@@ -83,9 +83,9 @@ scripts! {
     CHECK_TERM = Read "leadership/check_term"
         on &[Seat],
         after ["now", "seat"];
-    SEND_MESSAGE = Write "messages/send_message"
+    SEND_MESSAGE = Write "messages/send_message", shared Listed
         on &[Records, Counters, Messages, Ready, Expiry, Seat],
-        after ["now", "seat"];
+        after ["now", "seat", "queue", "telling"];
     RECEIVE_MESSAGES = Write "messages/receive_messages"
         on &[Records, Watched, Unwatched, Messages, Handling, Ready, Hidden, Due, Expiry],
         after ["now", "worker", "queue", "delivery"];
@@ -197,6 +197,7 @@ pub(crate) static GROUP: LazyLock<Script> = LazyLock::new(|| {
         include_str!("../lua/shared/worker.lua"),
         include_str!("../lua/shared/seat.lua"),
         include_str!("../lua/shared/queue.lua"),
+        include_str!("../lua/shared/telling.lua"),
         include_str!("../lua/shared/delivery.lua"),
         include_str!("../lua/shared/receipt.lua"),
         include_str!("../lua/shared/topology.lua"),

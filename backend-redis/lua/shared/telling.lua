@@ -1,15 +1,16 @@
--- Puts messages at the ends of queues, as lua/messages/send_message.lua does, 1,000 at most: {worker, what}, where what is
--- "command NUL content".
-local function tell_all(keys, told, ttl, now)
+-- Puts messages at the ends of queues, 1,000 at most: {worker, ttl, what}, where what is "command NUL content". Answers
+-- their ids.
+local function tell_all(keys, told, now)
   local latest = redis.call('HINCRBY', keys.counters, 'message', #told)
-  local head = whole(now + ttl) .. ' ' .. whole(now) .. ' '
+  local ids, sent = {}, ' ' .. whole(now) .. ' '
   local messages, ready, expiry, workers, is_listed = {}, {}, {}, {}, {}
   for index, it in ipairs(told) do
     local id = ordered(latest - #told + index)
-    local member = member_of(it.worker, id)
-    messages[2 * index - 1], messages[2 * index] = id, head .. it.worker .. '\0' .. it.what
+    local member, expires = member_of(it.worker, id), whole(now + it.ttl)
+    ids[index] = id
+    messages[2 * index - 1], messages[2 * index] = id, expires .. sent .. it.worker .. '\0' .. it.what
     ready[2 * index - 1], ready[2 * index] = 0, member
-    expiry[2 * index - 1], expiry[2 * index] = whole(now + ttl), member
+    expiry[2 * index - 1], expiry[2 * index] = expires, member
     if not is_listed[it.worker] then
       is_listed[it.worker] = true
       workers[#workers + 1] = it.worker
@@ -22,6 +23,7 @@ local function tell_all(keys, told, ttl, now)
     -- A hint that cannot be given must not fail what is done.
     redis.pcall('PUBLISH', keys.messages .. ':' .. worker, '')
   end
+  return ids
 end
 
 -- Tells the worker that has a topology something about it, if it is registered: {"told", worker}, else {"told"}.
@@ -29,6 +31,6 @@ local function tell(keys, worker, what, ttl, now)
   if worker == '' or redis.call('HEXISTS', keys.records, worker) == 0 then
     return { 'told' }
   end
-  tell_all(keys, { { worker = worker, what = what } }, ttl, now)
+  tell_all(keys, { { worker = worker, ttl = ttl, what = what } }, now)
   return { 'told', worker }
 end

@@ -1,6 +1,5 @@
--- The incarnation and the status of a worker; nothing when there is no such worker.
-local function record_of(records, name)
-  local record = redis.call('HGET', records, name)
+-- The incarnation and the status out of the record of a worker; nothing when there is no such worker.
+local function parse_record(record)
   if not record then
     return nil
   end
@@ -9,6 +8,10 @@ local function record_of(records, name)
     error(corrupt('the record of a worker is not "incarnation status"'))
   end
   return incarnation, status
+end
+
+local function record_of(records, name)
+  return parse_record(redis.call('HGET', records, name))
 end
 
 -- Whether refresh_statuses may find a worker of this status silent (core::workers::is_silent).

@@ -55,13 +55,13 @@ for index, record in ipairs(redis.call('HMGET', keys.topologies, unpack(ids))) d
     word, detail = decide(topology, status_of(worker))
     if word == 'assigned' then
       changes[#changes + 1] = { id = id, before = topology, after = assigned(topology, worker, now) }
-      told[#told + 1] = { worker = worker, what = what }
+      told[#told + 1] = { worker = worker, ttl = ttl, what = what }
     end
   end
   answers[2 * index - 1], answers[2 * index] = word, detail or ''
 end
 if #changes > 0 then
   change(keys, changes, now)
-  tell_all(keys, told, ttl, now)
+  tell_all(keys, told, now)
 end
 return { 'answered', answers }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use convoke_backend_redis::RedisDriver;
-use convoke_core::{Driver, ErrorKind, NewMessage, Page, Payload, Store};
+use convoke_core::{Driver, ErrorKind, Lease, NewMessage, Page, Payload, Renewal, Store, Term, Ttl};
 use convoke_test_servers::Server;
 use futures_util::future::join_all;
 use futures_util::poll;
@@ -29,8 +29,12 @@ async fn warm() -> (Server, Arc<dyn Store>, Raw) {
     let raw = Raw::connect(server.url()).await;
     let me = store.register_worker(&worker("warm")).await.unwrap();
     store.ping_worker(&me).await.unwrap();
-    let (one, other) = tokio::join!(store.ping_worker(&me), store.ping_worker(&me));
-    one.and(other).unwrap();
+    let to_nobody = message("nobody");
+    store.send_message(&to_nobody).await.unwrap_err();
+    // Two sorts of operations, since several of one sort go as the script of that one.
+    let (pinged, sent) = tokio::join!(store.ping_worker(&me), store.send_message(&to_nobody));
+    pinged.unwrap();
+    sent.unwrap_err();
     (server, store, raw)
 }
 
@@ -64,6 +68,49 @@ async fn what_is_asked_for_at_once_is_one_call_and_a_refusal_harms_no_other() {
         (ErrorKind::Fenced, Some("workers.ping"))
     );
     assert_eq!(unknown.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn messages_that_are_sent_at_once_are_judged_each_and_keep_their_order() {
+    let (_server, store, mut raw) = warm().await;
+    let me = store.register_worker(&worker("a")).await.unwrap();
+    let lease = store.campaign(&me, Ttl::from_secs(60)).await.unwrap();
+    let term = lease.elected().unwrap().term;
+    let stale = message("a").with_term(Term::from_number(term.number() + 1));
+    let (to_a, to_nobody, led) = (message("a"), message("nobody"), message("a").with_term(term));
+    let before = calls(&mut raw).await;
+    let sent = join_all([&to_a, &stale, &to_nobody, &led].map(|it| store.send_message(it))).await;
+    assert_eq!(calls(&mut raw).await, before + 1);
+    let answers: Vec<_> = sent
+        .into_iter()
+        .map(|it| it.map(|id| id.number()).map_err(|error| error.kind()))
+        .collect();
+    assert_eq!(
+        answers,
+        [Ok(1), Err(ErrorKind::Fenced), Err(ErrorKind::NotFound), Ok(2)]
+    );
+    let queue = store.peek_messages(&me.worker, &Page::default()).await.unwrap();
+    let ids: Vec<_> = queue.items.iter().map(|it| it.message.id.number()).collect();
+    assert_eq!(ids, [1, 2]);
+}
+
+#[tokio::test]
+async fn renewals_of_one_lease_at_once_are_one_and_another_lease_is_judged_for_itself() {
+    let (_server, store, mut raw) = warm().await;
+    let me = store.register_worker(&worker("a")).await.unwrap();
+    let ttl = Ttl::from_secs(60);
+    let lease = store.campaign(&me, ttl).await.unwrap().elected().unwrap();
+    let stale = Lease {
+        term: Term::from_number(lease.term.number() + 1),
+        ..lease.clone()
+    };
+    let before = calls(&mut raw).await;
+    let renewed = join_all([&lease, &lease, &stale, &lease].map(|it| store.renew_lease(it, ttl))).await;
+    assert_eq!(calls(&mut raw).await, before + 1);
+    let renewed: Vec<_> = renewed.into_iter().map(Result::unwrap).collect();
+    assert!(matches!(&renewed[0], Renewal::Renewed(longer) if longer.expires > lease.expires));
+    assert!(renewed[1] == renewed[0] && renewed[3] == renewed[0], "{renewed:?}");
+    assert!(matches!(renewed[2], Renewal::Lost(Some(_))), "{renewed:?}");
 }
 
 #[tokio::test]
