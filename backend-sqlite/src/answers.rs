@@ -3,7 +3,7 @@
 //! A thread that wakes a task of a multi-threaded runtime wakes two threads: one that runs the task, and one that looks
 //! whether there is more to do and takes the processor from the writer for that. A task that the runtime's own driver
 //! of I/O wakes costs one. So the writer leaves its answers for a task of the runtime in which the store was opened,
-//! and rings by a byte in a pair of sockets: a commit of one caller takes a fifth less.
+//! and rings by a byte in a pair of sockets.
 //!
 //! Nobody depends on that task: what it leaves lying is [given directly](Answers::give_late) after a while, and callers
 //! in other runtimes are always answered directly.
