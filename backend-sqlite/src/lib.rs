@@ -4,10 +4,11 @@
 //! it that look. The file is in WAL mode, so looking never waits for writing. The rules are those of `convoke-core`,
 //! applied inside the transaction. A file on a network drive does not work: the processes share memory beside it.
 //!
-//! Read `writer` for how a commit is shared, `connection` for how processes wait for each other, `schema` for
+//! Read `writer` for how a commit is shared, `answers` for how its callers are woken, `connection` for how processes wait for each other, `schema` for
 //! migrations, `history` for how rows of history are numbered and dropped, and `workers`, `leadership`, `topologies`,
 //! `messages`, `locks` and `settings` for the concerns.
 
+mod answers;
 mod arrivals;
 mod connection;
 mod driver;

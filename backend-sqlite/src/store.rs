@@ -16,7 +16,7 @@ use crate::writer::Writer;
 /// A handle on one SQLite file, with a writer thread and a few readers of its own.
 ///
 /// Several handles, in one process or many, can share the file. A call whose future is dropped may still happen.
-/// Dropping the handle finishes what was accepted and ends its threads. The runtime needs its timer enabled.
+/// Dropping the handle finishes what was accepted and ends its threads. The runtime needs its timer and its I/O enabled.
 ///
 /// ```
 /// use convoke_backend_sqlite::SqliteStore;

@@ -7,16 +7,19 @@
 //! writes](Transaction). Should the store fail one in the middle of its writes, the whole transaction is rolled back.
 
 use std::collections::VecDeque;
+use std::hint;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use convoke_core::{Clock, Error, ErrorKind, Result, WorkerName};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use rusqlite::Connection;
 use tokio::sync::{Notify, oneshot};
 
+use crate::answers::Answers;
 use crate::connection::{Access, Opened, Pause};
 use crate::error::{self, Failure, Fault, is_busy};
 use crate::hints::Bell;
@@ -28,6 +31,9 @@ const BATCH: usize = 256;
 /// How long a commit waits at most for those whom the one before answered: they are likely to come again. Without it
 /// the first of them would be committed alone while the others wait for the disk. Nobody who is alone waits.
 const GATHERING: Duration = Duration::from_micros(100);
+/// How long the writer stays awake after a commit: a caller that comes again at once, as most do who are alone, need not
+/// wake it. To sleep and be woken takes as long as this.
+const AWAKE: Duration = Duration::from_micros(60);
 /// How long dropping a handle waits at most for the thread to finish and close the file.
 const CLOSING: Duration = Duration::from_secs(1);
 
@@ -39,7 +45,10 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn start(file: Arc<FileOptions>, bell: Arc<Bell>) -> Result<Self> {
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(Queue {
+            answers: Answers::in_this_runtime(),
+            ..Queue::default()
+        });
         // Made first: should a thread be missing, dropping it ends the other one.
         let writer = Self {
             queue: Arc::clone(&queue),
@@ -53,6 +62,11 @@ impl Writer {
             bell,
             opened: None,
             answered: 0,
+            // On one processor nobody can come while it stays awake.
+            awake: thread::available_parallelism().map_or(Duration::ZERO, |processors| match processors.get() {
+                1 => Duration::ZERO,
+                _ => AWAKE,
+            }),
         };
         spawn("convoke-sqlite-writer", move || thread.run())?;
         Ok(writer)
@@ -72,6 +86,7 @@ impl Writer {
             act: Some(act),
             outcome: None,
             reply,
+            is_here: self.queue.answers.is_here(),
         };
         if !self.queue.accept(Box::new(call), Instant::now() + self.busy_timeout) {
             let what = "the writer of this handle ended by a fault of this program; open the store again";
@@ -115,6 +130,9 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
 struct Queue {
     state: Mutex<State>,
     changed: Condvar,
+    /// Whether a job came since the thread last looked, for looking without the lock.
+    came: AtomicBool,
+    answers: Answers,
     /// Tells those who wait that a commit takes longer than they can be asked to.
     stalled: Notify,
     closing: Condvar,
@@ -145,6 +163,7 @@ impl Queue {
             return false;
         }
         state.jobs.push_back(Queued { job, deadline });
+        self.came.store(true, Ordering::Release);
         if state.wanted.is_some_and(|wanted| state.jobs.len() >= wanted) {
             state.wanted = None;
             self.changed.notify_all();
@@ -152,10 +171,19 @@ impl Queue {
         true
     }
 
-    /// Waits for work. False when there will be none any more.
-    fn has_work(&self) -> bool {
+    /// Waits for work, for so long without sleeping. False when there will be none any more.
+    fn has_work(&self, awake: Duration) -> bool {
         let mut state = self.state.lock();
         state.working = None;
+        self.came.store(false, Ordering::Relaxed);
+        if state.jobs.is_empty() && !awake.is_zero() {
+            drop(state);
+            let begun = Instant::now();
+            while !self.came.load(Ordering::Acquire) && begun.elapsed() < awake {
+                hint::spin_loop();
+            }
+            state = self.state.lock();
+        }
         while state.jobs.is_empty() {
             if state.closed {
                 return false;
@@ -189,6 +217,7 @@ impl Queue {
             if state.working.is_some_and(|since| since.elapsed() >= timeout) {
                 self.stalled.notify_waiters();
             }
+            MutexGuard::unlocked(&mut state, || self.answers.give_late());
             self.closing
                 .wait_for(&mut state, (timeout / 4).max(Duration::from_millis(1)));
         }
@@ -212,6 +241,8 @@ impl Queue {
 trait Job: Send {
     /// Runs it inside the open transaction.
     fn run(&mut self, connection: &Connection, hints: &mut Vec<WorkerName>) -> Ran;
+    /// Whether its caller is in the runtime in which the store was opened.
+    fn is_here(&self) -> bool;
     /// Answers the caller: what it came to if that was committed, or why it was not.
     fn answer(self: Box<Self>, committed: Result<(), Failure>);
 }
@@ -229,6 +260,7 @@ struct Call<T, F> {
     act: Option<F>,
     outcome: Option<Result<T, Fault>>,
     reply: oneshot::Sender<Result<T>>,
+    is_here: bool,
 }
 
 impl<T, F> Job for Call<T, F>
@@ -251,6 +283,10 @@ where
         ran
     }
 
+    fn is_here(&self) -> bool {
+        self.is_here
+    }
+
     fn answer(self: Box<Self>, committed: Result<(), Failure>) {
         let answer = match (committed, self.outcome) {
             (_, Some(Err(fault))) => Err(fault.into()),
@@ -270,6 +306,8 @@ struct Thread {
     opened: Option<Opened>,
     /// How many callers the last commit answered.
     answered: usize,
+    /// How long to stay awake after that.
+    awake: Duration,
 }
 
 impl Thread {
@@ -288,7 +326,9 @@ impl Thread {
 
     fn serve(&mut self) {
         let mut pause = Pause::default();
-        while self.queue.has_work() {
+        let mut awake = Duration::ZERO;
+        while self.queue.has_work(awake) {
+            awake = self.awake;
             self.queue.gather(self.answered, GATHERING);
             match self.begin() {
                 Ok(Begun::Yes) => {
@@ -297,13 +337,13 @@ impl Thread {
                 }
                 Ok(Begun::Busy(failure)) => {
                     let overdue = self.queue.take_overdue(Instant::now());
-                    answer(overdue, &Err(failure));
+                    self.answer(overdue, Err(failure));
                     pause.sleep();
                 }
                 Err(failure) => {
                     // The next call opens the file anew: the cause may be gone by then.
                     self.opened = None;
-                    answer(self.queue.take(usize::MAX), &Err(failure));
+                    self.answer(self.queue.take(usize::MAX), Err(failure));
                 }
             }
         }
@@ -348,7 +388,18 @@ impl Thread {
             self.bell.ring(&hints);
         }
         self.answered = jobs.len();
-        answer(jobs, &committed);
+        self.answer(jobs, committed);
+    }
+
+    fn answer(&self, jobs: Vec<Box<dyn Job>>, committed: Result<(), Failure>) {
+        let (here, elsewhere): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.is_here());
+        for job in elsewhere {
+            job.answer(committed.clone());
+        }
+        if !here.is_empty() {
+            let give = move || here.into_iter().for_each(|job| job.answer(committed.clone()));
+            self.queue.answers.give(Box::new(give));
+        }
     }
 }
 
@@ -372,12 +423,6 @@ fn run_all(connection: &Connection, jobs: &mut [Box<dyn Job>], hints: &mut Vec<W
         }
     }
     Ok(())
-}
-
-fn answer(jobs: Vec<Box<dyn Job>>, committed: &Result<(), Failure>) {
-    for job in jobs {
-        job.answer(committed.clone());
-    }
 }
 
 fn execute(connection: &Connection, sql: &'static str) -> rusqlite::Result<()> {

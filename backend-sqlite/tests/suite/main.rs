@@ -17,3 +17,4 @@ mod silence;
 mod small_disk;
 mod topologies;
 mod upgrading;
+mod waking;
