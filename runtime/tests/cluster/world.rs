@@ -251,7 +251,7 @@ pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: 
 pub(crate) struct Cable {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) cut: Arc<AtomicBool>,
-    /// Only pings do not arrive.
+    /// Only what tells that the worker lives does not arrive.
     pub(crate) pings_cut: Arc<AtomicBool>,
 }
 
@@ -281,7 +281,8 @@ impl Cable {
 impl Execute for Cable {
     async fn execute(&self, operation: Operation) -> Result<Answer> {
         self.check()?;
-        if operation.name().1 == "ping_worker" && self.pings_cut.load(Ordering::SeqCst) {
+        let is_heard = ["ping_worker", "receive_messages"].contains(&operation.name().1);
+        if is_heard && self.pings_cut.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorKind::Unavailable, "pings do not arrive"));
         }
         operation.run(&*self.store).await
