@@ -15,6 +15,8 @@ mod opening;
 mod pings;
 #[cfg(feature = "stores")]
 mod seen;
+#[cfg(feature = "stores")]
+mod takeovers;
 
 use std::path::PathBuf;
 
@@ -82,6 +84,16 @@ pub(crate) enum Trial {
         /// For how long the server is watched.
         #[arg(long, default_value_t = 30)]
         seconds: u64,
+    },
+    /// Three real agents, of which one at a time is killed with SIGKILL, every second time the leader: how long until its units run
+    /// elsewhere, by the time stamps that they write; at the 99th percentile of 100 rounds it may be a second more than --ttl.
+    Takeovers {
+        /// How many agents are killed.
+        #[arg(long, default_value_t = 100)]
+        rounds: usize,
+        /// How long a silent agent is waited for, in milliseconds.
+        #[arg(long, default_value_t = 2_000)]
+        ttl_ms: u64,
     },
     /// One process of a trial.
     #[command(hide = true)]
@@ -160,6 +172,9 @@ async fn try_on(place: &crate::bench::place::Place, trial: &Trial) -> Result<see
             processes,
             seconds,
         } => pings::run(place, agents, processes, std::time::Duration::from_secs(seconds)).await?,
+        Trial::Takeovers { rounds, ttl_ms } => {
+            takeovers::run(place, rounds, std::time::Duration::from_millis(ttl_ms)).await?
+        }
         Trial::Member(_) => String::new().into(),
     })
 }

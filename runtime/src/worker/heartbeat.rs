@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use convoke_core::{Error, ErrorKind, Registration, Store};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::MissedTickBehavior;
 use tracing::warn;
+
+use crate::tenure::Deadline;
 
 /// What the heart has to say.
 #[derive(Debug)]
@@ -19,47 +21,65 @@ pub(crate) enum Beat {
 
 /// Until when the worker surely is not taken for dead: the store hears of it by pings, and when it receives messages.
 pub(crate) struct Pulse {
-    deadline: watch::Sender<Instant>,
+    deadline: watch::Sender<Deadline>,
     /// For how long it is good to be heard of: the worker time-out without the margin.
     good_for: Duration,
+    /// Why the store did not take the last ping; none when it heard of the worker since.
+    trouble: watch::Sender<Option<String>>,
     beats: mpsc::UnboundedSender<Beat>,
 }
 
 impl Pulse {
-    /// Of a worker that registered by a call that was made after `asked`. What it has to say goes to `beats`.
-    pub(crate) fn new(asked: Instant, good_for: Duration, beats: mpsc::UnboundedSender<Beat>) -> Self {
-        let deadline = watch::Sender::new(asked + good_for);
+    /// Of a worker that registered with this deadline. What it has to say goes to `beats` and `trouble`.
+    pub(crate) fn new(
+        until: Deadline,
+        good_for: Duration,
+        trouble: watch::Sender<Option<String>>,
+        beats: mpsc::UnboundedSender<Beat>,
+    ) -> Self {
         Self {
-            deadline,
+            deadline: watch::Sender::new(until),
             good_for,
+            trouble,
             beats,
         }
     }
 
-    pub(crate) fn deadline(&self) -> watch::Receiver<Instant> {
+    pub(crate) fn deadline(&self) -> watch::Receiver<Deadline> {
         self.deadline.subscribe()
     }
 
-    /// The store took a call that was made after `asked`, so its patience ends later than ours.
-    pub(crate) fn heard(&self, asked: Instant) {
-        let later = asked + self.good_for;
+    /// What holds when the store takes a call that is about to be made: it hears of the worker after this moment, so that its
+    /// patience ends later than ours.
+    pub(crate) fn next(&self) -> Deadline {
+        Deadline::after(self.good_for)
+    }
+
+    /// The store took the call.
+    pub(crate) fn heard(&self, next: Deadline) {
         let mut was_over = false;
         self.deadline.send_if_modified(|deadline| {
-            let is_later = *deadline < later;
+            let is_later = deadline.instant() < next.instant();
             if is_later {
-                was_over = *deadline <= Instant::now();
-                *deadline = later;
+                was_over = deadline.is_over();
+                *deadline = next;
             }
             is_later
         });
+        self.trouble.send_if_modified(|trouble| trouble.take().is_some());
         if was_over {
             self.say(Beat::Back);
         }
     }
 
+    fn not_heard(&self, error: &Error) {
+        warn!(%error, "the store was not reached; units stop before the worker is taken for dead");
+        self.trouble.send_replace(Some(error.to_string()));
+    }
+
     /// The worker is over, because of this error.
     pub(crate) fn ends(&self, error: Error) {
-        self.deadline.send_replace(Instant::now());
+        self.deadline.send_replace(Deadline::after(Duration::ZERO));
         self.say(Beat::Fenced(error));
     }
 
@@ -91,21 +111,19 @@ impl Heart {
         let mut known = *deadline.borrow();
         loop {
             beats.tick().await;
-            let asked = Instant::now();
-            if known < *deadline.borrow() {
-                // It was heard of since the last beat.
+            // Heard of since the last beat, it needs none.
+            if known != *deadline.borrow() {
                 known = *deadline.borrow();
                 continue;
             }
+            let next = self.pulse.next();
             match self.store.ping_worker(&self.registration).await {
                 Ok(()) => {
-                    self.pulse.heard(asked);
+                    self.pulse.heard(next);
                     known = *deadline.borrow();
                 }
                 Err(error) if is_over(&error) => return self.pulse.ends(error),
-                Err(error) => {
-                    warn!(%error, "the store was not reached; units stop before the worker is taken for dead");
-                }
+                Err(error) => self.pulse.not_heard(&error),
             }
         }
     }

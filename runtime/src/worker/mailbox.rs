@@ -6,7 +6,6 @@ use std::time::Duration;
 use convoke_core::{Claim, Delivery, Limit, Message, Registration, Result, Store, TopologyId, Ttl};
 use serde::Deserialize;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use tracing::warn;
 
 use super::heartbeat::{Pulse, is_over};
@@ -103,11 +102,11 @@ impl Mailbox {
     /// Hands on what comes until nobody takes it any more, or the worker is over.
     pub(crate) async fn serve(self) {
         loop {
-            let asked = Instant::now();
+            let next = self.pulse.next();
             let claim = Claim::new(Limit::MAX, VISIBILITY);
             match self.store.receive_messages(&self.registration, &claim).await {
                 Ok(deliveries) => {
-                    self.pulse.heard(asked);
+                    self.pulse.heard(next);
                     if deliveries.is_empty() {
                         let me = &self.registration.worker;
                         self.store.await_message(me, self.poll_every).await;
