@@ -95,7 +95,12 @@ impl Leader {
                     warn!(%error, "the leader could not do its work; it tries again");
                     // Whoever leads has a lease to keep.
                     let is_leading = office.is_some();
-                    Instant::now() + if is_leading { self.settings.look_every } else { back_off.next() }
+                    Instant::now()
+                        + if is_leading {
+                            self.settings.look_every
+                        } else {
+                            back_off.next()
+                        }
                 }
             };
             let term = office.as_ref().map(|office| office.lease.term);

@@ -253,6 +253,8 @@ pub(crate) struct Cable {
     pub(crate) cut: Arc<AtomicBool>,
     /// Only what tells that the worker lives does not arrive.
     pub(crate) pings_cut: Arc<AtomicBool>,
+    /// How many calls of each operation were made.
+    pub(crate) calls: Arc<Mutex<BTreeMap<&'static str, usize>>>,
 }
 
 impl Cable {
@@ -261,11 +263,16 @@ impl Cable {
             store: Arc::clone(store),
             cut: Arc::default(),
             pings_cut: Arc::default(),
+            calls: Arc::default(),
         }
     }
 
     pub(crate) fn plug(&self) -> Arc<dyn Store> {
         Arc::new(Executed(self.clone()))
+    }
+
+    pub(crate) fn calls(&self, operation: &str) -> usize {
+        self.calls.lock().unwrap().get(operation).copied().unwrap_or(0)
     }
 
     fn check(&self) -> Result<()> {
@@ -281,6 +288,7 @@ impl Cable {
 impl Execute for Cable {
     async fn execute(&self, operation: Operation) -> Result<Answer> {
         self.check()?;
+        *self.calls.lock().unwrap().entry(operation.name().1).or_default() += 1;
         let is_heard = ["ping_worker", "receive_messages"].contains(&operation.name().1);
         if is_heard && self.pings_cut.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorKind::Unavailable, "pings do not arrive"));

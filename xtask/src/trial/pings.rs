@@ -134,7 +134,9 @@ fn judge(place: &Place, agents: usize, percent: f64, end: &End) -> Seen {
         faults.push(format!("{lost_leads} leads were lost"));
     }
     if percent >= BAR && matches!(place, Place::Database(_) | Place::KeyValue(_)) {
-        faults.push(format!("the server took {percent:.1} % of a core, and should stay under {BAR} %"));
+        faults.push(format!(
+            "the server took {percent:.1} % of a core, and should stay under {BAR} %"
+        ));
     }
     let took = if percent.is_nan() {
         "what the server took is not known, since it was not started here".to_owned()

@@ -63,7 +63,11 @@ impl Stamps {
             bail!("not a time stamp: {line:?}")
         };
         let (process, at) = (process.parse()?, at.parse()?);
-        match self.runs.iter_mut().find(|run| run.process == process && run.agent == agent) {
+        match self
+            .runs
+            .iter_mut()
+            .find(|run| run.process == process && run.agent == agent)
+        {
             Some(run) => run.last = run.last.max(at),
             None => self.runs.push(Run {
                 agent: agent.to_owned(),
@@ -106,7 +110,10 @@ mod tests {
         let stamps = stamps("u a 1 10\nu a 1 20\nu b 2 21\nu b 2 3");
         assert!(stamps.ensure_never_twice().is_ok());
         let last = stamps.last().unwrap();
-        assert_eq!((last.agent.as_str(), last.first.as_nanos(), last.last.as_nanos()), ("b", 21, 21));
+        assert_eq!(
+            (last.agent.as_str(), last.first.as_nanos(), last.last.as_nanos()),
+            ("b", 21, 21)
+        );
     }
 
     #[test]
