@@ -59,8 +59,7 @@ pub(crate) struct AgentArgs {
     /// From one ping to the next [default: a tenth of --ttl, at most 1s]
     #[arg(long, value_name = "TIME", value_parser = crate::args::period)]
     ping_every: Option<Duration>,
-    /// How often messages are asked for when the store does not tell that there are some [default: a quarter of --ttl, at
-    /// most 1s]
+    /// How often messages are asked for when the store does not tell that there are some [default: 5s]
     #[arg(long, value_name = "TIME", value_parser = crate::args::period)]
     poll_every: Option<Duration>,
     /// How often what runs is compared with what is assigned when no message tells of a change [default: a quarter of

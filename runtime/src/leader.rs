@@ -1,7 +1,9 @@
 //! A leader: while it leads, it hands out what nobody has, and keeps the load even.
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::time::Duration;
 
 use convoke_core::{
     Candidacy, Command, Error, ErrorKind, Lease, LeaseDeadline, NewMessage, Payload, Placements, Registration, Renewal,
@@ -63,6 +65,7 @@ impl Leader {
     ) {
         let mut office = None;
         let mut look_at = Instant::now();
+        let mut back_off = BackOff::new(&self.settings);
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -75,12 +78,30 @@ impl Leader {
                 Ok(()) = registration.changed() => {}
             }
             let me = registration.borrow_and_update().clone();
-            look_at = Instant::now() + self.settings.look_every;
-            match self.look(me, &mut office).await {
-                Ok(Seat::Others) => look_at = Instant::now() + self.settings.watch_every,
-                Ok(Seat::Ours | Seat::Free) => {}
-                Err(error) => warn!(%error, "the leader could not do its work; it tries again"),
-            }
+            let begun = Instant::now();
+            let seat = self.look(me, &mut office).await;
+            look_at = match seat {
+                Ok(Seat::Ours) => {
+                    back_off.end();
+                    begun + self.settings.look_every
+                }
+                Ok(Seat::Others) => {
+                    back_off.end();
+                    Instant::now() + self.settings.watch_every
+                }
+                Ok(Seat::Free) => Instant::now() + back_off.next(),
+                Err(error) => {
+                    warn!(%error, "the leader could not do its work; it tries again");
+                    // Whoever leads has a lease to keep.
+                    let is_leading = office.is_some();
+                    Instant::now()
+                        + if is_leading {
+                            self.settings.look_every
+                        } else {
+                            back_off.next()
+                        }
+                }
+            };
             let term = office.as_ref().map(|office| office.lease.term);
             self.leads
                 .send_if_modified(|leads| std::mem::replace(leads, term) != term);
@@ -105,19 +126,14 @@ impl Leader {
             info!("the lead is over");
             *office = None;
         }
-        // Looking is one read; refreshing and campaigning write, and many members wait for one seat.
-        if office.is_none()
-            && self
-                .store
-                .leader()
-                .await?
-                .is_some_and(|leader| leader.worker != me.worker)
-        {
-            return Ok(Seat::Others);
-        }
-        let refreshed = self.store.refresh_statuses(&self.settings.cluster.timeouts).await?;
         match office {
-            None => *office = self.campaign(&me).await?,
+            // Looking is one read; campaigning writes, and many members wait for one seat.
+            None => {
+                if self.is_led_by_others(&me).await? {
+                    return Ok(Seat::Others);
+                }
+                *office = self.campaign(&me).await?;
+            }
             Some(held) => {
                 if !self.renew(held).await? {
                     *office = None;
@@ -125,6 +141,7 @@ impl Leader {
             }
         }
         let Some(held) = office else { return Ok(Seat::Free) };
+        let refreshed = self.store.refresh_statuses(&self.settings.cluster.timeouts).await?;
         if !refreshed.unassigned.is_empty() || !refreshed.died.is_empty() || refreshed.more {
             held.place_at = Instant::now();
         }
@@ -137,6 +154,11 @@ impl Leader {
             }
             Err(error) => Err(error),
         }
+    }
+
+    async fn is_led_by_others(&self, me: &Registration) -> Result<bool> {
+        let leader = self.store.leader().await?;
+        Ok(leader.is_some_and(|leader| leader.worker != me.worker))
     }
 
     async fn campaign(&self, me: &Registration) -> Result<Option<Office>> {
@@ -279,6 +301,36 @@ enum Seat {
     Ours,
     Free,
     Others,
+}
+
+/// When to look again while there is no leader, or no store: soon at first, then less and less often, and not all members at the
+/// same moment, so that a thousand of them do not keep each other from the seat.
+struct BackOff {
+    first: Duration,
+    longest: Duration,
+    latest: Duration,
+}
+
+impl BackOff {
+    fn new(settings: &LeaderSettings) -> Self {
+        Self {
+            first: settings.look_every,
+            longest: settings.watch_every.max(settings.look_every),
+            latest: Duration::ZERO,
+        }
+    }
+
+    const fn end(&mut self) {
+        self.latest = Duration::ZERO;
+    }
+
+    /// Between half of a period that doubles and all of it.
+    fn next(&mut self) -> Duration {
+        self.latest = (self.latest * 2).clamp(self.first, self.longest);
+        // The keys of a new one are the randomness that the standard library has.
+        let chance = RandomState::new().hash_one(()) % 1_024;
+        self.latest / 2 + self.latest.mul_f64(chance as f64 / 2_048.0)
+    }
 }
 
 /// What a leader has at hand while it leads.

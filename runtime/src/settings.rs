@@ -46,7 +46,8 @@ impl Default for ClusterSettings {
 pub struct WorkerSettings {
     /// How the cluster keeps time.
     pub cluster: ClusterSettings,
-    /// How often the worker pings. Default: a tenth of the worker time-out, 1 s at most.
+    /// How often the store hears of the worker at least: it pings when it has not received messages meanwhile. Default: a tenth
+    /// of the worker time-out, 1 s at most.
     pub ping_every: Duration,
     /// How often what runs is compared with what is assigned, when no message says that it changed. Default: 5 s.
     pub reconcile_every: Duration,
@@ -59,7 +60,8 @@ pub struct WorkerSettings {
     /// How long to wait before a unit that failed is started again: doubled each time, from the first to the second; back
     /// at the first once it ran for longer than the second. Default: 1 s to 60 s.
     pub restart_after: (Duration, Duration),
-    /// The longest that a hint that was lost delays a message. Default: 1 s.
+    /// How often messages are received when nothing hints at any. A store that can lose hints has whoever waits look earlier
+    /// ([`Properties::poll_bound`](convoke_core::Properties)). Default: 5 s.
     pub poll_every: Duration,
     /// When it takes no work, by the store's clock: it is disabled then, and alive again afterwards. Default: never.
     pub dormancy: Option<Dormancy>,
@@ -76,7 +78,7 @@ impl WorkerSettings {
             stop_within: Duration::from_secs(5),
             margin: (timeout / 50).max(Duration::from_millis(10)),
             restart_after: (Duration::from_secs(1), Duration::from_secs(60)),
-            poll_every: Duration::from_secs(1),
+            poll_every: Duration::from_secs(5),
             dormancy: None,
             cluster,
         }

@@ -21,7 +21,7 @@ mod mailbox;
 mod running;
 mod service;
 
-use heartbeat::Heart;
+use heartbeat::{Heart, Pulse};
 use mailbox::Mailbox;
 pub use mailbox::{DRAIN, REBALANCE, SET_DISABLED, SET_ENABLED, SHUTDOWN, STOP_TOPOLOGIES};
 use running::Running;
@@ -133,8 +133,8 @@ impl Worker {
         shutdown: CancellationToken,
     ) -> Result<()> {
         let good_for = self.good_for();
-        let (deadline, deadlines) = watch::channel(until);
         let (beats_in, beats) = mpsc::unbounded_channel();
+        let pulse = Arc::new(Pulse::new(until, good_for, self.trouble.clone(), beats_in));
         let (events_in, events) = mpsc::unbounded_channel();
         let (mail_in, mail) = mpsc::channel(64);
         let mut tasks = JoinSet::new();
@@ -142,22 +142,21 @@ impl Worker {
             store: Arc::clone(&self.store),
             registration: registration.clone(),
             every: self.settings.ping_every,
-            good_for,
-            deadline,
-            trouble: self.trouble.clone(),
-            beats: beats_in,
+            pulse: Arc::clone(&pulse),
         };
         tasks.spawn(heart.beat());
         let mailbox = Mailbox {
             store: Arc::clone(&self.store),
             registration: registration.clone(),
             poll_every: self.settings.poll_every,
+            retry_after: self.settings.ping_every,
+            pulse: Arc::clone(&pulse),
             mail: mail_in,
         };
         tasks.spawn(mailbox.serve());
         let running = Running::new(
             Arc::clone(&self.work),
-            deadlines.clone(),
+            pulse.deadline(),
             self.settings.stop_within,
             events_in,
         );
@@ -167,7 +166,7 @@ impl Worker {
             since,
             running,
             restarts: BTreeMap::new(),
-            deadline: deadlines,
+            deadline: pulse.deadline(),
             good_for,
             is_dormant: false,
             starts_from: predecessor.map_or_else(Instant::now, |wait| Instant::now() + wait),

@@ -118,6 +118,8 @@ fn trials() -> Result<()> {
         ["elections", "--processes=8", "--rounds=100"].as_slice(),
         &["opening", "--processes=8", "--rounds=3"],
         &["messages", "--messages=1000", "--kills=4"],
+        &["pings", "--agents=30", "--seconds=3"],
+        &["takeovers", "--rounds=2"],
     ] {
         run_command(with_stores().arg("trial").args(trial))?;
     }

@@ -12,7 +12,7 @@ use tree::{Finding, Tree};
 /// A rule: what it wants, and what breaks it.
 type Rule = (&'static str, fn(&Tree) -> Vec<Finding>);
 
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 12] = [
     (
         "every concern has its file in core, in every backend and in the suite",
         operations::concerns_without_file,
@@ -31,6 +31,10 @@ const RULES: [Rule; 11] = [
         rust_source::unfinished,
     ),
     ("tests are sentences", rust_source::tests_that_are_no_sentences),
+    (
+        "the calendar clock of the host is read in three places",
+        rust_source::calendar_clocks,
+    ),
     (
         "every crate takes the lints of the workspace",
         rust_source::crates_without_lints,

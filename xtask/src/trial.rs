@@ -11,6 +11,14 @@ mod elections;
 mod messages;
 #[cfg(feature = "stores")]
 mod opening;
+#[cfg(feature = "stores")]
+mod pings;
+#[cfg(feature = "stores")]
+mod seen;
+#[cfg(feature = "stores")]
+mod takeovers;
+
+use std::path::PathBuf;
 
 use anyhow::Result;
 
@@ -25,6 +33,9 @@ pub(crate) struct Arguments {
         global = true
     )]
     pub(crate) store: Vec<String>,
+    /// Writes what was seen to this file.
+    #[arg(long, global = true)]
+    pub(crate) json: Option<PathBuf>,
     /// What is tried.
     #[command(subcommand)]
     pub(crate) trial: Trial,
@@ -61,6 +72,29 @@ pub(crate) enum Trial {
         #[arg(long, default_value_t = 20)]
         kills: usize,
     },
+    /// Members of one cluster, each with a handle of its own, as if each were a process: none dies, no lead is lost, and the
+    /// server needs less than a quarter of one processor core. On SQLite, which has no server, they are 40 at most.
+    Pings {
+        /// How many members.
+        #[arg(long, default_value_t = 1_000)]
+        agents: usize,
+        /// In how many processes.
+        #[arg(long, default_value_t = 2)]
+        processes: usize,
+        /// For how long the server is watched.
+        #[arg(long, default_value_t = 30)]
+        seconds: u64,
+    },
+    /// Three real agents, of which one at a time is killed with SIGKILL, every second time the leader: how long until its units run
+    /// elsewhere, by the time stamps that they write; at the 99th percentile of 100 rounds it may be a second more than --ttl.
+    Takeovers {
+        /// How many agents are killed.
+        #[arg(long, default_value_t = 100)]
+        rounds: usize,
+        /// How long a silent agent is waited for, in milliseconds.
+        #[arg(long, default_value_t = 2_000)]
+        ttl_ms: u64,
+    },
     /// One process of a trial.
     #[command(hide = true)]
     Member(Member),
@@ -74,8 +108,8 @@ pub(crate) struct Member {
     /// The store.
     pub(crate) url: String,
     /// Where it writes down what it saw.
-    pub(crate) notes: std::path::PathBuf,
-    /// How often.
+    pub(crate) notes: PathBuf,
+    /// How often, or how many.
     pub(crate) rounds: usize,
     /// The registration that it shares, as JSON.
     #[arg(long)]
@@ -91,6 +125,8 @@ pub(crate) enum Part {
     Open,
     /// Receives messages.
     Receive,
+    /// Is several members of a cluster.
+    Ping,
 }
 
 /// Builds this program with the stores and runs it again.
@@ -104,28 +140,51 @@ pub(crate) fn run(_: &Arguments) -> Result<()> {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     if let Trial::Member(member) = &arguments.trial {
-        return runtime.block_on(async {
-            match member.part {
-                Part::Elect => elections::take_part(member).await,
-                Part::Open => opening::take_part(member).await,
-                Part::Receive => messages::take_part(member).await,
-            }
-        });
+        return runtime.block_on(take_part(member));
     }
+    let mut report = seen::Report::default();
     for store in &arguments.store {
         let begun = std::time::Instant::now();
         let place = crate::bench::place::Place::of(store)?;
         let seen = runtime.block_on(async {
-            let seen = match arguments.trial {
-                Trial::Elections { processes, rounds } => elections::run(&place, processes, rounds).await,
-                Trial::Opening { processes, rounds } => opening::run(&place, processes, rounds).await,
-                Trial::Messages { messages, kills } => messages::run(&place, messages, kills).await,
-                Trial::Member(_) => Ok(String::new()),
-            };
+            let seen = try_on(&place, &arguments.trial).await;
             place.remove().await?;
             seen
         })?;
-        println!("{store}: {seen} ({:.1} s)", begun.elapsed().as_secs_f64());
+        println!("{store}: {} ({:.1} s)", seen.text, begun.elapsed().as_secs_f64());
+        report.add(store, seen);
     }
-    Ok(())
+    report.print();
+    if let Some(file) = &arguments.json {
+        report.write(file)?;
+    }
+    report.judge()
+}
+
+#[cfg(feature = "stores")]
+async fn try_on(place: &crate::bench::place::Place, trial: &Trial) -> Result<seen::Seen> {
+    Ok(match *trial {
+        Trial::Elections { processes, rounds } => elections::run(place, processes, rounds).await?.into(),
+        Trial::Opening { processes, rounds } => opening::run(place, processes, rounds).await?.into(),
+        Trial::Messages { messages, kills } => messages::run(place, messages, kills).await?.into(),
+        Trial::Pings {
+            agents,
+            processes,
+            seconds,
+        } => pings::run(place, agents, processes, std::time::Duration::from_secs(seconds)).await?,
+        Trial::Takeovers { rounds, ttl_ms } => {
+            takeovers::run(place, rounds, std::time::Duration::from_millis(ttl_ms)).await?
+        }
+        Trial::Member(_) => String::new().into(),
+    })
+}
+
+#[cfg(feature = "stores")]
+async fn take_part(member: &Member) -> Result<()> {
+    match member.part {
+        Part::Elect => elections::take_part(member).await,
+        Part::Open => opening::take_part(member).await,
+        Part::Receive => messages::take_part(member).await,
+        Part::Ping => pings::take_part(member).await,
+    }
 }

@@ -50,7 +50,7 @@ impl Timing {
             .with_stop_within(args.grace.saturating_add(AFTER_KILL))
             .with_restart_after(args.restart_after, args.restart_after_at_most.max(args.restart_after));
         worker.reconcile_every = args.look_every.unwrap_or((length / 4).min(Duration::from_secs(5)));
-        worker.poll_every = args.poll_every.unwrap_or((length / 4).min(Duration::from_secs(1)));
+        worker.poll_every = args.poll_every.unwrap_or(worker.poll_every);
         worker.ping_every = args.ping_every.unwrap_or(worker.ping_every);
         let leader = LeaderSettings::of(cluster)
             .with_place_every((length / 4).min(Duration::from_secs(2)))

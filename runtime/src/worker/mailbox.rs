@@ -8,6 +8,8 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 use tracing::warn;
 
+use super::heartbeat::{Pulse, is_over};
+
 /// What somebody asks of a worker. Where the store knows the truth (what is assigned, what is enabled), a message only says
 /// that it is time to look.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,34 +92,35 @@ pub(crate) struct Mailbox {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) registration: Registration,
     pub(crate) poll_every: Duration,
+    /// How long to wait when the store was not reached.
+    pub(crate) retry_after: Duration,
+    pub(crate) pulse: Arc<Pulse>,
     pub(crate) mail: mpsc::Sender<Mail>,
 }
 
 impl Mailbox {
-    /// Hands on what comes until nobody takes it any more.
+    /// Hands on what comes until nobody takes it any more, or the worker is over.
     pub(crate) async fn serve(self) {
         loop {
-            match self
-                .store
-                .receive_messages(&self.registration, &Claim::new(Limit::MAX, VISIBILITY))
-                .await
-            {
-                Ok(deliveries) if deliveries.is_empty() => {
-                    self.store
-                        .await_message(&self.registration.worker, self.poll_every)
-                        .await;
-                }
+            let next = self.pulse.next();
+            let claim = Claim::new(Limit::MAX, VISIBILITY);
+            match self.store.receive_messages(&self.registration, &claim).await {
                 Ok(deliveries) => {
+                    self.pulse.heard(next);
+                    if deliveries.is_empty() {
+                        let me = &self.registration.worker;
+                        self.store.await_message(me, self.poll_every).await;
+                    }
                     for delivery in deliveries {
                         if !self.hand_on(delivery).await {
                             return;
                         }
                     }
                 }
-                Err(error) if error.is_fenced() => return,
+                Err(error) if is_over(&error) => return self.pulse.ends(error),
                 Err(error) => {
                     warn!(%error, "messages were not received");
-                    tokio::time::sleep(self.poll_every).await;
+                    tokio::time::sleep(self.retry_after).await;
                 }
             }
         }

@@ -225,6 +225,50 @@ async fn what_stops_because_pings_do_not_arrive_is_not_done_and_begins_again() {
 }
 
 #[tokio::test]
+async fn a_worker_that_receives_all_the_time_needs_no_pings() {
+    let world = World::new();
+    let cable = Cable::to(&world.store);
+    let mut settings = world::settings();
+    settings.poll_every = settings.ping_every / 10;
+    let beats = 8 * settings.ping_every;
+    let begun = std::time::Instant::now();
+    let member = world.join_with(cable.plug(), "a", settings);
+    eventually("some beats are over", || async { begun.elapsed() > beats }).await;
+    // One when it registers; on a busy host there may be no receive between two beats.
+    let (pings, receives) = (cable.calls("ping_worker"), cable.calls("receive_messages"));
+    assert!(pings <= 4 && receives > 8, "{pings} pings, {receives} receives");
+    member.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_that_only_waits_for_messages_pings() {
+    let world = World::new();
+    let cable = Cable::to(&world.store);
+    let mut settings = world::settings();
+    settings.poll_every = Duration::from_secs(60);
+    let member = world.join_with(cable.plug(), "a", settings);
+    eventually("it pings", || async { cable.calls("ping_worker") > 4 }).await;
+    assert!(cable.calls("receive_messages") < 4);
+    member.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn members_that_do_not_lead_only_read() {
+    let world = World::new();
+    let first = world.join("b");
+    eventually("it leads", || async { world.store.leader().await.unwrap().is_some() }).await;
+    let cable = Cable::to(&world.store);
+    let second = world.join_on(cable.plug(), "a");
+    eventually("it has looked some times", || async { cable.calls("leader") > 3 }).await;
+    assert_eq!(
+        ["campaign", "refresh_statuses"].map(|operation| cable.calls(operation)),
+        [0, 0]
+    );
+    second.end().await.unwrap();
+    first.end().await.unwrap();
+}
+
+#[tokio::test]
 async fn what_the_store_took_away_is_ended() {
     let world = World::new();
     let patient = world::settings().with_stop_within(Duration::from_secs(60));

@@ -253,8 +253,10 @@ pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: 
 pub(crate) struct Cable {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) cut: Arc<AtomicBool>,
-    /// Only pings do not arrive.
+    /// Only what tells that the worker lives does not arrive.
     pub(crate) pings_cut: Arc<AtomicBool>,
+    /// How many calls of each operation were made.
+    pub(crate) calls: Arc<Mutex<BTreeMap<&'static str, usize>>>,
 }
 
 impl Cable {
@@ -263,11 +265,16 @@ impl Cable {
             store: Arc::clone(store),
             cut: Arc::default(),
             pings_cut: Arc::default(),
+            calls: Arc::default(),
         }
     }
 
     pub(crate) fn plug(&self) -> Arc<dyn Store> {
         Arc::new(Executed(self.clone()))
+    }
+
+    pub(crate) fn calls(&self, operation: &str) -> usize {
+        self.calls.lock().unwrap().get(operation).copied().unwrap_or(0)
     }
 
     fn check(&self) -> Result<()> {
@@ -283,7 +290,9 @@ impl Cable {
 impl Execute for Cable {
     async fn execute(&self, operation: Operation) -> Result<Answer> {
         self.check()?;
-        if operation.name().1 == "ping_worker" && self.pings_cut.load(Ordering::SeqCst) {
+        *self.calls.lock().unwrap().entry(operation.name().1).or_default() += 1;
+        let is_heard = ["ping_worker", "receive_messages"].contains(&operation.name().1);
+        if is_heard && self.pings_cut.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorKind::Unavailable, "pings do not arrive"));
         }
         operation.run(&*self.store).await

@@ -20,31 +20,44 @@ pub(crate) enum Place {
 #[derive(Debug)]
 pub(crate) struct At {
     url: String,
-    /// Held: it is stopped when this is dropped.
-    _own: Option<Server>,
+    /// It is stopped when this is dropped.
+    own: Option<Server>,
 }
 
 impl At {
     fn of(kind: Kind) -> Result<Self> {
         if std::env::var_os(kind.variable()).is_some_and(|url| !url.is_empty()) {
             let url = shared(kind)?.url().to_owned();
-            return Ok(Self { url, _own: None });
+            return Ok(Self { url, own: None });
         }
-        // The caches and logs of the test servers are so small that a crowd would not fit.
+        // The caches and logs of the test servers are so small that a crowd would not fit, nor would its connections.
         let sizes: &[&str] = match kind {
-            Kind::MariaDb => &["--innodb-buffer-pool-size=512M", "--innodb-log-file-size=256M"],
-            Kind::MySql => &["--innodb-buffer-pool-size=512M", "--innodb-redo-log-capacity=256M"],
+            Kind::MariaDb => &[
+                "--innodb-buffer-pool-size=512M",
+                "--innodb-log-file-size=256M",
+                "--max-connections=5000",
+            ],
+            Kind::MySql => &[
+                "--innodb-buffer-pool-size=512M",
+                "--innodb-redo-log-capacity=256M",
+                "--max-connections=5000",
+            ],
             Kind::Redis | Kind::Valkey => &[],
         };
         let own = private_with(kind, sizes)?;
         Ok(Self {
             url: own.url().to_owned(),
-            _own: Some(own),
+            own: Some(own),
         })
     }
 
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The server's process, when it is one of our own.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.own.as_ref().and_then(Server::pid)
     }
 }
 

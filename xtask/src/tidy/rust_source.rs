@@ -81,6 +81,32 @@ pub(crate) fn crates_without_lints(tree: &Tree) -> Vec<Finding> {
         .collect()
 }
 
+/// Where the calendar clock of the host may be read: it is the clock of memory and SQLite; it spreads retries; it tells how old a
+/// package list is.
+const CALENDARS: [&str; 3] = [
+    "core/src/time.rs",
+    "backend-mysql/src/call.rs",
+    "xtask/src/servers/debian.rs",
+];
+
+/// A clock that is a day off, or that somebody sets, can do no harm where nobody looks at it.
+pub(crate) fn calendar_clocks(tree: &Tree) -> Vec<Finding> {
+    // Put together, so that this file does not find itself.
+    let clocks = ["SystemTime", "Timestamp", "Zoned", "Utc", "Local"].map(|clock| [clock, "::", "now("].concat());
+    let mut findings = Vec::new();
+    for file in tree
+        .ending("rs")
+        .filter(|file| !CALENDARS.contains(&file.path.as_str()))
+    {
+        for (number, line) in file.text.lines().enumerate().filter(|(_, line)| !is_comment(line)) {
+            if clocks.iter().any(|clock| line.contains(clock.as_str())) {
+                findings.push(file.finding(number, "ask the store, or measure by Instant or Boottime".to_owned()));
+            }
+        }
+    }
+    findings
+}
+
 fn function_name(line: &str) -> Option<&str> {
     let line = line.strip_prefix("pub ").unwrap_or(line);
     let line = line.strip_prefix("async ").unwrap_or(line);
@@ -138,6 +164,22 @@ mod tests {
             &attribute[2..]
         );
         assert_eq!(tests_that_are_no_sentences(&Tree::of([("a.rs", &text)])).len(), 2);
+    }
+
+    #[test]
+    fn a_look_at_the_calendar_clock_is_found_outside_of_where_it_belongs() {
+        let text = [
+            "let now = Sys",
+            "temTime::now();\n// Sys",
+            "temTime::now()\nlet at = Instant::now();\n",
+        ]
+        .concat();
+        let tree = Tree::of([("runtime/src/leader.rs", &text), ("core/src/time.rs", &text)]);
+        let found: Vec<_> = calendar_clocks(&tree).iter().map(ToString::to_string).collect();
+        assert!(
+            found.len() == 1 && found[0].starts_with("runtime/src/leader.rs:1:"),
+            "{found:?}"
+        );
     }
 
     #[test]

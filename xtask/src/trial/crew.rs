@@ -45,6 +45,11 @@ impl Crew {
         Ok(())
     }
 
+    /// The processes, by their numbers.
+    pub(crate) fn pids(&self) -> impl Iterator<Item = u32> + '_ {
+        self.members.iter().map(Child::id)
+    }
+
     /// Lets all go that still wait.
     pub(crate) fn go(&mut self) {
         for member in &mut self.members {
@@ -78,6 +83,7 @@ impl Crew {
             Part::Elect => "elect",
             Part::Open => "open",
             Part::Receive => "receive",
+            Part::Ping => "ping",
         };
         let mut command = Command::new(std::env::current_exe()?);
         command
