@@ -43,8 +43,8 @@ use report::{Report, Setup};
 use script::Script;
 use stage::{Cast, Stage, says};
 use stamps::Stamps;
-pub(crate) use store::hold;
 use store::Victim;
+pub(crate) use store::hold;
 use teller::Teller;
 pub(crate) use unit::{UnitArguments, run as be_unit};
 

@@ -167,7 +167,12 @@ impl Agents {
     /// Tells all to end, and waits until they have.
     pub(crate) fn end_all(&mut self) -> Result<()> {
         let running = |it: &&usize| matches!(self.members[**it].state, State::Up | State::Stopped);
-        let running: Vec<usize> = (0..self.members.len()).collect::<Vec<_>>().iter().filter(running).copied().collect();
+        let running: Vec<usize> = (0..self.members.len())
+            .collect::<Vec<_>>()
+            .iter()
+            .filter(running)
+            .copied()
+            .collect();
         for agent in running {
             self.tell_to_end(agent)?;
         }
@@ -229,7 +234,10 @@ impl Agents {
 
 impl Member {
     fn signal(&self, signal: Signal) -> Result<()> {
-        let process = self.process.as_ref().with_context(|| format!("{} is not up", self.name))?;
+        let process = self
+            .process
+            .as_ref()
+            .with_context(|| format!("{} is not up", self.name))?;
         kill_process(pid(process.id())?, signal).with_context(|| format!("{signal:?} to {}", self.name))
     }
 }

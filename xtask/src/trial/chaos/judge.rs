@@ -236,7 +236,11 @@ fn gaps(runs: &[Run], calm: &Calm, bounds: Bounds) -> Vec<Gap> {
             (ran_until, crashed) = (run.last, run.crashed);
         }
     }
-    let may_be_silent = if crashed { bounds.after_a_crash } else { bounds.last_stamp };
+    let may_be_silent = if crashed {
+        bounds.after_a_crash
+    } else {
+        bounds.last_stamp
+    };
     if ran_until.plus(may_be_silent) < calm.until {
         gaps.push(Gap {
             from: ran_until,

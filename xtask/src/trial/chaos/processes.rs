@@ -1,6 +1,7 @@
 //! What /proc tells of the processes of a trial.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 
 use anyhow::{Context, Result};
 use procfs::process::{Process, all_processes};
@@ -32,7 +33,7 @@ pub(crate) fn marked(mark: &str) -> Result<Vec<String>> {
     let is_marked = |process: &Process| {
         process
             .environ()
-            .is_ok_and(|it| it.get(MARK.as_ref()).is_some_and(|it| it == mark))
+            .is_ok_and(|it| it.get(OsStr::new(MARK)).is_some_and(|it| it == mark))
     };
     let shown = |process: Process| {
         let words = process.cmdline().unwrap_or_default();

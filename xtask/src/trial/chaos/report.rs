@@ -149,7 +149,11 @@ impl Report {
         table.set_header(["what was done", "rounds", "healings", "min ms", "median", "p99", "max"]);
         for (kind, healing) in &self.healing_by_kind {
             let rounds = self.rounds_by_kind.get(kind).copied().unwrap_or_default();
-            table.add_row([kind.to_string(), rounds.to_string()].into_iter().chain(healing.cells()));
+            table.add_row(
+                [kind.to_string(), rounds.to_string()]
+                    .into_iter()
+                    .chain(healing.cells()),
+            );
         }
         let all = ["all".to_owned(), self.rounds.to_string()];
         table.add_row(all.into_iter().chain(self.healing.cells()));
@@ -203,7 +207,10 @@ fn missing(absence: &Absence, began: Boottime) -> String {
     let from = seconds(absence.from, began);
     let until = match absence.until {
         Some(until) => format!("until {}", seconds(until, began)),
-        None => format!("and not before {}, when the next thing was done", seconds(absence.calm.until, began)),
+        None => format!(
+            "and not before {}, when the next thing was done",
+            seconds(absence.calm.until, began)
+        ),
     };
     let calm = &absence.calm;
     format!(

@@ -377,7 +377,10 @@ mod tests {
             for step in &round.steps {
                 if let Act::KillGuard(agent) = step.act {
                     assert!(!round.hurried, "{round:?}");
-                    let hurt = round.steps.iter().any(|other| disturbed(other.act) == Some(Some(agent)));
+                    let hurt = round
+                        .steps
+                        .iter()
+                        .any(|other| disturbed(other.act) == Some(Some(agent)));
                     assert!(!hurt, "{round:?}");
                 }
             }

@@ -271,14 +271,19 @@ impl<'a> Stage<'a> {
         }
         if self.is_locked_out && self.cast.victim.answers()? {
             self.is_locked_out = false;
-            self.mark_at(Boottime::now(), "an agent that is stopped has let go of the lock of SQLite");
+            self.mark_at(
+                Boottime::now(),
+                "an agent that is stopped has let go of the lock of SQLite",
+            );
         }
         self.cast.stamps.read()?;
         let fresh = self.cast.stamps.running_since(Boottime::now().minus(FRESH));
         let store = if self.store_is_up { "answers" } else { "is away" };
         let up = self.cast.agents.up();
-        self.cast.teller
-            .show(&format!("{up} agents up, the store {store}, {fresh}/{} units run", self.cast.units));
+        self.cast.teller.show(&format!(
+            "{up} agents up, the store {store}, {fresh}/{} units run",
+            self.cast.units
+        ));
         if self.reap_at < Boottime::now() {
             self.reap_at = Boottime::now().plus(REAP_EVERY);
             processes::reap_adopted(&self.cast.agents.processes())?;

@@ -53,7 +53,11 @@ impl fmt::Display for Stamp {
             What::Crashes => 'c',
         };
         let (at, began) = (at.as_nanos(), run.began.as_nanos());
-        writeln!(f, "{at:>16} {began:>16} {:>7} {process:>7} {what} {agent:<16}", run.process)
+        writeln!(
+            f,
+            "{at:>16} {began:>16} {:>7} {process:>7} {what} {agent:<16}",
+            run.process
+        )
     }
 }
 
@@ -106,9 +110,7 @@ impl Stamps {
             unit: Unit { name, runs: Vec::new() },
             ids: Vec::new(),
         });
-        Self {
-            units: units.collect(),
-        }
+        Self { units: units.collect() }
     }
 
     /// Reads what was written since the last call.

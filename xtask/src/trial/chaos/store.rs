@@ -92,9 +92,8 @@ impl Victim {
     pub(crate) fn go_on(&mut self) -> Result<()> {
         match self {
             Self::Sqlite { holder, .. } => {
-                if let Some(Holder(mut process)) = holder.take() {
-                    drop(process.stdin.take());
-                    ensure!(process.wait()?.success(), "the process that held the lock failed");
+                if let Some(holder) = holder.take() {
+                    holder.release()?;
                 }
             }
             Self::Server { server, .. } => server.resume(),
@@ -114,12 +113,7 @@ impl Victim {
     /// It answers again when this returns.
     pub(crate) fn start(&mut self) -> Result<()> {
         match self {
-            Self::Sqlite { holder, .. } => {
-                if let Some(Holder(mut process)) = holder.take() {
-                    process.kill()?;
-                    process.wait()?;
-                }
-            }
+            Self::Sqlite { holder, .. } => drop(holder.take()),
             Self::Server { server, .. } => server.start()?,
         }
         Ok(())
@@ -156,9 +150,17 @@ impl Holder {
         ensure!(said == "held\n", "the lock of SQLite was not to be had: {said:?}");
         Ok(Self(process))
     }
+
+    /// Lets it undo what it wrote, and end.
+    fn release(mut self) -> Result<()> {
+        drop(self.0.stdin.take());
+        ensure!(self.0.wait()?.success(), "the process that held the lock failed");
+        Ok(())
+    }
 }
 
 impl Drop for Holder {
+    /// Kills it within its transaction, unless it was released.
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();

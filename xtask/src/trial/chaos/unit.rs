@@ -63,7 +63,11 @@ pub(crate) fn run(arguments: &UnitArguments) -> Result<()> {
         setsid().context("cannot begin a session")?;
     }
     // It is not waited for: whoever ends the unit has to end it, too.
-    let _child = if arguments.forks { Some(fork(arguments, pen.run)?) } else { None };
+    let _child = if arguments.forks {
+        Some(fork(arguments, pen.run)?)
+    } else {
+        None
+    };
     let crash_at = arguments.crashes.then(|| began.plus(after_a_while()));
     loop {
         std::thread::sleep(Duration::from_millis(arguments.every));
