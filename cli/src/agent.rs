@@ -3,17 +3,20 @@
 //! The [runtime](convoke::runtime) decides what runs here; [`Processes`] runs it, each unit under a
 //! [guard](crate::guard) of its own that holds the agent's deadline.
 
+mod capture;
 mod events;
 mod keeper;
+mod log;
 mod processes;
 mod timing;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use convoke::runtime::{CancellationToken, Member};
+use convoke::runtime::{Backoff, CancellationToken, Member};
 use convoke::{Error, ErrorKind, Store, Ttl, WorkerName, error};
 
 use crate::guard::Household;
@@ -21,6 +24,7 @@ use crate::output::Output;
 use crate::signals::Signals;
 use crate::voice::Voice;
 use events::Event;
+use log::Logs;
 use processes::Processes;
 use timing::Timing;
 
@@ -47,25 +51,32 @@ pub(crate) struct AgentArgs {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = crate::args::duration)]
     grace: Duration,
     /// How long after a failure a unit is started again; doubled with each failure that follows soon
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = crate::args::duration)]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = crate::args::period)]
     restart_after: Duration,
     /// The longest from a failure to the next start. A unit that ran for longer begins with --restart-after again
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = crate::args::duration)]
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = crate::args::period)]
     restart_after_at_most: Duration,
     /// From one ping to the next [default: a tenth of --ttl, at most 1s]
-    #[arg(long, value_name = "TIME", value_parser = crate::args::duration)]
+    #[arg(long, value_name = "TIME", value_parser = crate::args::period)]
     ping_every: Option<Duration>,
     /// How often messages are asked for when the store does not tell that there are some [default: a quarter of --ttl, at
     /// most 1s]
-    #[arg(long, value_name = "TIME", value_parser = crate::args::duration)]
+    #[arg(long, value_name = "TIME", value_parser = crate::args::period)]
     poll_every: Option<Duration>,
     /// How often what runs is compared with what is assigned when no message tells of a change [default: a quarter of
     /// --ttl, at most 5s]
-    #[arg(long, value_name = "TIME", value_parser = crate::args::duration)]
+    #[arg(long, value_name = "TIME", value_parser = crate::args::period)]
     look_every: Option<Duration>,
     /// How often the leader evens the load out when nobody asks for it
-    #[arg(long, value_name = "TIME", default_value = "60m", value_parser = crate::args::duration)]
+    #[arg(long, value_name = "TIME", default_value = "60m", value_parser = crate::args::period)]
     rebalance_every: Duration,
+    /// Where what units print is kept: a file UNIT.log each, and its predecessor UNIT.log.1 [default: convoke/NAME in
+    /// $XDG_STATE_HOME, or in ~/.local/state, or in /var/log where there is no home]
+    #[arg(long, value_name = "DIR")]
+    logs: Option<PathBuf>,
+    /// The most that each of the two files of a unit holds, such as 64KiB, 1MiB, 2GiB
+    #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = crate::args::size)]
+    log_size: u64,
 }
 
 struct Agent {
@@ -91,7 +102,10 @@ pub(crate) async fn run(store: Arc<dyn Store>, args: AgentArgs, output: Output) 
         name: args.name.to_string(),
         json: output.json(),
     };
+    let var = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let directory = args.logs.unwrap_or_else(|| Logs::default_directory(&args.name, var));
     let processes = Processes {
+        logs: Logs::new(directory, args.log_size),
         worker: args.name.clone(),
         household: Household::found()?,
         schedule: timing.guard,
@@ -128,8 +142,7 @@ impl Agent {
 
     /// Takes part anew as long as what ended it passes.
     async fn stay(&self) -> Result<()> {
-        let (first, longest) = TRY_AGAIN;
-        let mut pause = first;
+        let mut backoff = Backoff::new(TRY_AGAIN.0, TRY_AGAIN.1);
         while !self.shutdown.is_cancelled() {
             let member = Member::new(
                 Arc::clone(&self.store),
@@ -146,8 +159,9 @@ impl Agent {
             match ended {
                 Ok(()) => return Ok(()),
                 Err(error) if error.is_fenced() => {
-                    return Err(error)
-                        .context("another process registered this name; give each `convoke agent` its own with --name");
+                    return Err(error).context(
+                        "another process registered this name; give each `convoke agent` its own with --name",
+                    );
                 }
                 Err(error) if passes(&error) => self.voice.say(&Event::StoreLost {
                     error: error.to_string(),
@@ -155,7 +169,7 @@ impl Agent {
                 Err(error) => return Err(error.into()),
             }
             tokio::select! {
-                () = tokio::time::sleep(pause) => pause = (pause * 2).min(longest),
+                () = tokio::time::sleep(backoff.pause()) => {}
                 () = self.shutdown.cancelled() => {}
             }
         }

@@ -160,6 +160,32 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(length).map_err(|_| "a length of time is not negative".to_owned())
 }
 
+/// Reads a length of time from one act to the next: 1 ms or more.
+pub(crate) fn period(text: &str) -> Result<Duration, String> {
+    let length = duration(text)?;
+    if length < Duration::from_millis(1) {
+        return Err("a period is 1ms or more".to_owned());
+    }
+    Ok(length)
+}
+
+/// Reads `500B`, `64KiB`, `1MiB`, `2GiB`: 1 KiB or more.
+pub(crate) fn size(text: &str) -> Result<u64, String> {
+    let digits = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor: u64 = match unit {
+        "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err("a size is written as 4096B, 64KiB, 1MiB or 2GiB".to_owned()),
+    };
+    let bytes = number.parse().ok().and_then(|number: u64| number.checked_mul(factor));
+    bytes
+        .filter(|bytes| *bytes >= 1 << 10)
+        .ok_or_else(|| "a size is 1KiB or more, and not beyond all bounds".to_owned())
+}
+
 pub(crate) fn ttl(text: &str) -> Result<Ttl, String> {
     Ttl::new(duration(text)?).map_err(|error| error.to_string())
 }
@@ -185,6 +211,32 @@ mod tests {
         assert_eq!(duration("1h 30m").unwrap(), Duration::from_secs(5_400));
         for bad in ["", "10", "s", "-1s", "1y", "1e400s"] {
             assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_period_of_nothing_is_refused() {
+        assert!(period("0s").is_err() && period("999us").is_err() && period("1ms").is_ok());
+    }
+
+    #[test]
+    fn sizes_are_read_with_their_unit() {
+        assert_eq!(
+            (size("1MiB"), size("64KiB"), size("4096B")),
+            (Ok(1 << 20), Ok(64 << 10), Ok(4_096))
+        );
+        for bad in [
+            "",
+            "1",
+            "1MB",
+            "1 MiB",
+            "-1MiB",
+            "1.5MiB",
+            "1023B",
+            "99999999999999999999B",
+            "18446744073709551615GiB",
+        ] {
+            assert!(size(bad).is_err(), "{bad}");
         }
     }
 

@@ -1,32 +1,36 @@
-//! `convoke guard`: holds the deadline of a lease beside `convoke lead`, so that the command ends in time whatever
-//! becomes of `convoke lead`.
+//! `convoke guard`: holds a deadline beside `convoke lead` or `convoke agent`, so that a command ends in time whatever becomes of
+//! that process, its *keeper* here.
 //!
 //! # Why there are never two commands at once
 //!
-//! The store grants a lease until `t` by its clock, and elects nobody else before `t` unless the holder resigns.
-//! `convoke lead` reads CLOCK_BOOTTIME *before* it asks; the deadline, that moment and the ttl, is therefore not later
-//! than `t`, however long the answer took. A command runs only between its lease's grant and its deadline:
+//! The store makes a promise until `t` by its clock. To `convoke lead`: it elects nobody else before `t`, the end of the
+//! lease, unless the holder resigns. To `convoke agent`: it does not take the agent for dead before `t`, the worker time-out after
+//! its last ping, and gives its units to nobody else unless the agent lets go of them. The keeper reads CLOCK_BOOTTIME *before* it
+//! asks; the deadline, that moment and the length of the promise, is therefore not later than `t`, however long the answer took.
+//! A command runs only between its keeper's permission and that deadline:
 //!
 //! - **It is not started late.** The guard starts it when the first deadline comes, if that is far enough away, and
-//!   `exec-bound` looks at the clock again right before it becomes the command. A `convoke lead` that was stopped
-//!   between its election and this point finds that it is too late.
+//!   `exec-bound` looks at the clock again right before it becomes the command. A keeper that was stopped between its
+//!   permission and this point finds that it is too late.
 //! - **It does not run on.** Without a later deadline the guard sends TERM a while before the deadline, and KILL a
 //!   margin before it. The margin is for the kernel to end the processes and for clocks that run at different speeds.
-//!   Stopping `convoke lead` (SIGSTOP), or cutting it off from its store, is just that: no later deadline. Once the
-//!   command is gone the guard lets a stopped `convoke lead` go on: it finds its lease lost, and does not hold a lock
-//!   of the store while it is stopped.
-//! - **`convoke lead` killed**: the socket to the guard ends, and the guard ends the command at once. Nobody resigns.
+//!   Stopping the keeper (SIGSTOP), or cutting it off from its store, is just that: no later deadline. An agent hands a later
+//!   deadline on only while the earlier one lasts: a ping that is taken after it was taken for dead prolongs nothing. Once the
+//!   command is gone the guard lets a stopped `convoke lead` go on, and an agent on SQLite: it finds what it has lost, and does not
+//!   hold a lock of the store while it is stopped.
+//! - **The keeper killed**: the socket to the guard ends, and the guard ends the command at once: TERM, and KILL after the grace,
+//!   or before the deadline. Nobody resigns or lets go.
 //! - **The guard killed**: the kernel kills the command, which asked for that before it was one (`exec-bound`).
-//!   `convoke lead` adopts what the command had started, as a subreaper, and kills it before it resigns.
-//! - **The guard stopped**: `convoke lead` itself ends it and the command if the deadline comes near.
+//!   The keeper adopts what the command had started, as a subreaper, and kills it before it resigns or starts the command again.
+//! - **The guard stopped**: the keeper itself ends it and the command if the deadline comes near.
 //! - **The command ends, or is ended**: so is all that it started, also what left its process group or its session: the
 //!   guard is their subreaper, so whoever loses its parent becomes the guard's child. The guard reports the end when
-//!   nothing is left, and only then `convoke lead` resigns. Until then it goes on renewing.
+//!   nothing is left, and only then `convoke lead` resigns, or the agent lets go of the unit. Until then they go on renewing.
 //!
-//! What this can not do: `convoke lead` and its guard both killed or stopped at one moment leave nobody to end what the
+//! What this can not do: a keeper and its guard both killed or stopped at one moment leave nobody to end what the
 //! command had *started* (the command itself is still killed when the guard is); a process that can't be killed (it
 //! waits in the kernel, or changed its user) outlives the deadline; and if the store's clock is set forward, the store
-//! breaks its own promise. For these there is the term: hand `CONVOKE_TERM` to whatever the command writes to, and let
+//! breaks its own promise. For these `convoke lead` has the term: hand `CONVOKE_TERM` to whatever the command writes to, and let
 //! it refuse a smaller one than it has seen. (And on SQLite a process that *waits* for the lead and is stopped within a
 //! transaction locks all others out until it goes on: then nobody leads.)
 
@@ -128,14 +132,14 @@ impl GuardArgs {
 /// Single-threaded throughout: the kernel binds the command to the *thread* that starts it.
 pub(crate) fn run(args: GuardArgs) -> Result<ExitCode> {
     let _deaf = outlive_signals()?;
-    // Away from the terminal of `convoke lead`: what is typed there is not for the guard. Fails when it leads a
+    // Away from the terminal of the keeper: what is typed there is not for the guard. Fails when it leads a
     // session already.
     let _ = setsid();
     set_child_subreaper(Some(getpid())).context("cannot adopt what the command leaves behind")?;
     let link = UnixStream::from(
         rustix::stdio::stdin()
             .try_clone_to_owned()
-            .context("no socket to convoke lead")?,
+            .context("no socket to who keeps the command")?,
     );
     link.set_nonblocking(true)?;
     let mut watch = Watch {
@@ -167,7 +171,7 @@ fn outlive_signals() -> Result<impl Sized> {
 
 struct Watch {
     args: GuardArgs,
-    /// None when `convoke lead` is gone.
+    /// None when the keeper is gone.
     link: Option<UnixStream>,
     heard: Vec<u8>,
     timer: OwnedFd,
@@ -177,7 +181,7 @@ struct Watch {
     kill_now: bool,
     /// The command was told to stop for want of a later deadline.
     ran_out: bool,
-    /// `convoke lead`.
+    /// The keeper.
     parent: Option<Pid>,
     command: Option<Running>,
 }
@@ -293,7 +297,7 @@ impl Watch {
         };
         let now = Boottime::now();
         let pid = command.pid;
-        // First, also when it is late and KILL follows at once: `convoke lead` has to know why the command ended.
+        // First, also when it is late and KILL follows at once: the keeper has to know why the command ended.
         if self.stopped.is_none() && !self.kill_now && self.warn_at(deadline) <= now {
             self.ran_out = true;
             self.tell(Report::RunningOut);
@@ -374,7 +378,7 @@ impl Watch {
         }
     }
 
-    /// Lets a stopped `convoke lead` go on, now that its command is gone.
+    /// Lets a stopped keeper go on, now that its command is gone.
     ///
     /// It may have been stopped inside a transaction: on SQLite nobody else could write, hence lead, until it goes on.
     fn wake_parent(&self) {
@@ -389,7 +393,7 @@ impl Watch {
 
     fn tell(&mut self, report: Report) {
         if let Some(link) = &mut self.link {
-            // Fails when `convoke lead` is gone, which is noticed when it is next listened to.
+            // Fails when the keeper is gone, which is noticed when it is next listened to.
             let _ = link.write_all(format!("{report}\n").as_bytes());
         }
     }

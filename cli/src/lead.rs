@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use convoke::runtime::Backoff;
 use convoke::{
     Candidacy, Deferral, Error, ErrorKind, Registration, Store, Timestamp, Ttl, WorkerName, WorkerStatus, error,
 };
@@ -25,7 +26,7 @@ use crate::signals::Signals;
 use crate::voice::Voice;
 use events::Event;
 use term::Ending;
-use timing::{BackOff, Timing};
+use timing::Timing;
 
 /// How long the last call, which only tidies up, may take.
 const FAREWELL_WITHIN: Duration = Duration::from_secs(1);
@@ -113,7 +114,7 @@ impl Contender {
     }
 
     /// None when a signal came first.
-    async fn register(&self, back_off: &mut BackOff) -> Result<Option<Registration>> {
+    async fn register(&self, back_off: &mut Backoff) -> Result<Option<Registration>> {
         while self.signals.count() == 0 {
             match self.store.register_worker(&self.name).await {
                 Ok(registration) => {
@@ -127,7 +128,7 @@ impl Contender {
         Ok(None)
     }
 
-    async fn campaign(&mut self, candidate: &mut Candidate, back_off: &mut BackOff) -> Result<Next> {
+    async fn campaign(&mut self, candidate: &mut Candidate, back_off: &mut Backoff) -> Result<Next> {
         // A call under way is never dropped: it might have been elected.
         if self.signals.count() > 0 {
             return Ok(Next::End(None));
@@ -183,7 +184,7 @@ impl Contender {
     }
 
     /// Waits after a failure that may pass; any other is handed on.
-    async fn ride_out(&self, error: Error, back_off: &mut BackOff) -> Result<()> {
+    async fn ride_out(&self, error: Error, back_off: &mut Backoff) -> Result<()> {
         if !(error.is_retryable() || error.is_outcome_unknown()) {
             return Err(error.into());
         }

@@ -34,6 +34,7 @@ use tracing_subscriber::EnvFilter;
 
 use args::{Args, Command, OperationCommand};
 use output::Output;
+use topology::TopologyCommand;
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -80,6 +81,8 @@ async fn act(args: Args) -> Result<ExitCode> {
         Command::Worker(command) => worker::run(&*opener.open().await?, command, output).await?,
         Command::Leader(command) => leader::run(&*opener.open().await?, command, output).await?,
         Command::Message(command) => message::run(&*opener.open().await?, command, output).await?,
+        // What needs no store asks for none.
+        Command::Topology(TopologyCommand::Schema) => topology::print_schema()?,
         Command::Topology(command) => topology::run(&*opener.open().await?, command, output).await?,
         Command::Lock(command) => lock::run(&*opener.open().await?, command, output).await?,
         Command::Setting(command) => setting::run(&*opener.open().await?, command, output).await?,

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use convoke::{
-    Affinity, ErrorText, NewTopology, Payload, Report, Reported, Store, Term, TopologiesExt, Topology, TopologyId,
+    Affinity, ErrorText, NewTopology, Report, Reported, Store, Term, TopologiesExt, Topology, TopologyId,
     TopologyRegistered, Weight, WorkerName,
 };
 
 use crate::args::PageArgs;
-use crate::output::{Output, table};
+use crate::output::{Output, line, table};
+use crate::unit;
 use crate::worker::{done, registration};
 
 #[derive(Debug, Subcommand)]
@@ -27,21 +28,33 @@ pub(crate) enum TopologyCommand {
     /// One topology with its config
     Get { id: TopologyId },
     /// Register a topology, or replace its config, weight and affinity. A new one is disabled
+    ///
+    /// The config is a unit that `convoke agent` runs (`convoke topology schema` prints what it may have), such as
+    ///
+    ///   {"command": ["python3", "import.py"], "working_dir": "/srv/import", "restart": "always"}
+    ///
+    /// or a topology of qtopology, with spouts and bolts, for qtopology's workers. Comments are allowed, and not stored.
+    #[command(verbatim_doc_comment)]
     Register {
         id: TopologyId,
         /// The config: a file of JSON, or - for standard input
         #[arg(value_name = "FILE")]
         config: PathBuf,
-        /// How much it loads its worker
-        #[arg(long, default_value_t = 1.0)]
-        weight: f64,
-        /// A worker on which it runs best; can be given several times
+        /// How much it loads its worker [default: general.weight of the config, or 1]
+        #[arg(long)]
+        weight: Option<f64>,
+        /// A worker on which it runs best; can be given several times [default: general.worker_affinity of the config]
         #[arg(long, value_name = "WORKER")]
         affinity: Vec<WorkerName>,
+        /// Take any JSON: work that workers of your own understand, and no agent runs
+        #[arg(long)]
+        opaque: bool,
         /// Enable it at once
         #[arg(long)]
         enable: bool,
     },
+    /// Print the JSON schema of the units that `convoke agent` runs
+    Schema,
     #[command(flatten)]
     Act(ActCommand),
     /// What changed with it, newest first
@@ -114,13 +127,20 @@ pub(crate) async fn run(store: &dyn Store, command: TopologyCommand, output: Out
             config,
             weight,
             affinity,
+            opaque,
             enable,
         } => {
-            let topology = NewTopology::new(id, read(&config)?)
-                .with_weight(Weight::new(weight)?)
-                .with_affinity(Affinity::new(affinity)?);
+            let checked = read(&config, opaque)?;
+            let affinity = match affinity.as_slice() {
+                [] => checked.affinity,
+                _ => Affinity::new(affinity)?,
+            };
+            let topology = NewTopology::new(id, checked.config)
+                .with_weight(weight.map_or(Ok(checked.weight), Weight::new)?)
+                .with_affinity(affinity);
             register(store, &topology, enable, output).await
         }
+        TopologyCommand::Schema => print_schema(),
         TopologyCommand::History { id, page } => history(store, &id, page, output).await,
         TopologyCommand::Assign { id, worker, term } => {
             let assignment = store.assign_topology(Term::from_number(term), &id, &worker).await?;
@@ -152,6 +172,10 @@ pub(crate) async fn run(store: &dyn Store, command: TopologyCommand, output: Out
         }
         TopologyCommand::Act(command) => act(store, command, output).await,
     }
+}
+
+pub(crate) fn print_schema() -> Result<()> {
+    line(unit::SCHEMA.trim_end())
 }
 
 async fn act(store: &dyn Store, command: ActCommand, output: Output) -> Result<()> {
@@ -217,8 +241,9 @@ fn told(worker: Option<WorkerName>, what: &str, output: Output) -> Result<()> {
 }
 
 /// A config as it stands in a file.
-fn read(path: &Path) -> Result<Payload> {
-    let text = if path == Path::new("-") {
+fn read(path: &Path, opaque: bool) -> Result<unit::Checked> {
+    let is_standard_input = path == Path::new("-");
+    let text = if is_standard_input {
         let mut text = String::new();
         std::io::stdin()
             .read_to_string(&mut text)
@@ -228,7 +253,12 @@ fn read(path: &Path) -> Result<Payload> {
         std::fs::read_to_string(path)
             .with_context(|| format!("the config could not be read from {}", path.display()))?
     };
-    Ok(Payload::parse(&text)?)
+    let source = if is_standard_input {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    };
+    Ok(unit::check(&text, &source, opaque)?)
 }
 
 const HEADER: [&str; 9] = [

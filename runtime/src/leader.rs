@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use convoke_core::{
-    Candidacy, Command, Error, Lease, LeaseDeadline, Limit, NewMessage, Page, Payload, Placements, Registration,
-    Renewal, Result, Store, Term, TopologyId, Ttl, WorkerName, WorkerStatus, history, stream,
+    Candidacy, Command, Error, ErrorKind, Lease, LeaseDeadline, Limit, NewMessage, Page, Payload, Placements,
+    Registration, Renewal, Result, Store, Term, TopologyId, Ttl, WorkerName, WorkerStatus, history, stream,
 };
 use futures_util::TryStreamExt;
 use tokio::sync::watch;
@@ -178,8 +178,9 @@ impl Leader {
         if office.place_at <= now || office.rebalance_at <= now {
             let picture = self.picture().await?;
             self.place(office, &picture).await?;
+            let revived = self.revive(&picture).await?;
             self.unload(&picture).await?;
-            office.place_at = now + self.settings.place_every;
+            office.place_at = if revived { now } else { now + self.settings.place_every };
             if office.rebalance_at <= now {
                 self.move_away(office, picture.moves()).await?;
                 office.rebalance_at = now + self.settings.rebalance_every;
@@ -217,6 +218,24 @@ impl Leader {
             }
         }
         Ok(())
+    }
+
+    /// Takes what failed on a worker that died out of error, since that one can't start it again. Answers whether there was
+    /// something.
+    async fn revive(&self, picture: &Picture) -> Result<bool> {
+        let mut revived = false;
+        for id in picture.deserted() {
+            match self.store.clear_topology_error(id).await {
+                Ok(_) => {
+                    info!(topology = %id, "its worker died and would have started it again; handed out anew");
+                    revived = true;
+                }
+                // It was cleared, or deleted, meanwhile.
+                Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(revived)
     }
 
     /// Dead workers whose work was taken away are unloaded.

@@ -14,6 +14,7 @@
 //! then run twice has a guard outside of it, as the processes of `convoke agent` have.
 
 mod agreement;
+mod backoff;
 pub mod balancer;
 mod boottime;
 mod dormancy;
@@ -27,6 +28,7 @@ mod worker;
 pub use agreement::{WORKER_TIMEOUT, agree};
 #[doc(no_inline)]
 pub use async_trait::async_trait;
+pub use backoff::Backoff;
 pub use balancer::{Balancer, Move, Rebalance};
 pub use boottime::Boottime;
 pub use dormancy::Dormancy;

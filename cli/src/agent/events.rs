@@ -18,6 +18,7 @@ pub(crate) enum Event {
     UnitEnded { topology: TopologyId, how: String },
     UnitFailed { topology: TopologyId, error: String },
     UnitRunsOut { topology: TopologyId },
+    LogFailed { topology: TopologyId, error: String },
     GuardGone { topology: TopologyId },
     GuardLate { topology: TopologyId },
     Stopping { signals: u32 },
@@ -38,10 +39,12 @@ impl fmt::Display for Event {
             Self::UnitStarted { topology, pid } => write!(f, "{topology}: runs as process {pid}"),
             Self::UnitEnded { topology, how } => write!(f, "{topology}: {how}"),
             Self::UnitFailed { topology, error } => write!(f, "{topology}: failed: {error}"),
-            Self::UnitRunsOut { topology } => write!(
-                f,
-                "{topology}: the store was not heard of in time; its guard stops it"
-            ),
+            Self::UnitRunsOut { topology } => {
+                write!(f, "{topology}: the store was not heard of in time; its guard stops it")
+            }
+            Self::LogFailed { topology, error } => {
+                write!(f, "{topology}: what it printed could not be kept: {error}")
+            }
             Self::GuardGone { topology } => write!(f, "{topology}: its guard failed or was killed; ending it"),
             Self::GuardLate { topology } => write!(f, "{topology}: time is up, and its guard does not act; ending it"),
             Self::Stopping { signals: 1 } => f.write_str("told to stop; stopping all units"),

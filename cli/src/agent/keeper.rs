@@ -2,12 +2,15 @@
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use convoke::WorkerName;
-use convoke::runtime::{CancellationToken, Failure, Permanent, Tenure, Unit};
+use convoke::runtime::{Backoff, CancellationToken, Failure, Permanent, Tenure, Unit};
 
+use super::capture::{Capture, Ends, with_tail};
 use super::events::Event;
+use super::log::Log;
 use crate::guard::{Guard, GuardArgs, Household, Order, Report, Schedule, Status, Surroundings};
 use crate::unit::{Restart, UnitConfig};
 use crate::voice::Voice;
@@ -23,7 +26,9 @@ pub(super) struct Keeper {
     pub(super) household: Household,
     pub(super) schedule: Schedule,
     pub(super) wake_agent: bool,
-    pub(super) restart_after: (Duration, Duration),
+    /// How long after its end a unit that is always to run is started again.
+    pub(super) backoff: Backoff,
+    pub(super) log: Arc<Mutex<Log>>,
     pub(super) voice: Voice,
     /// Kills the unit when cancelled.
     pub(super) kill: CancellationToken,
@@ -31,8 +36,8 @@ pub(super) struct Keeper {
 
 /// How a process came to its end. Nothing is left of it in each case.
 enum End {
-    /// By itself.
-    Itself(Status),
+    /// By itself, with the end of what it wrote to its standard error.
+    Itself(Status, String),
     /// It was told to stop, or killed.
     Told,
     /// Its guard ended it for want of a later deadline.
@@ -42,25 +47,20 @@ enum End {
 }
 
 impl Keeper {
-    pub(super) async fn keep(self) -> Result<(), Failure> {
+    pub(super) async fn keep(mut self) -> Result<(), Failure> {
         let stop = self.unit.stop_token();
         let mut tenure = self.unit.tenure();
-        let mut pause = self.restart_after.0;
         loop {
             let began = tokio::time::Instant::now();
-            let rest = match self.run_once(&mut tenure).await? {
+            let ended = self.run_once(&mut tenure).await;
+            let rest = match ended.map_err(|why| self.failure(why))? {
                 End::Told => return Ok(()),
-                End::Itself(status) => {
-                    self.judge(status)?;
-                    if began.elapsed() > self.restart_after.1 {
-                        pause = self.restart_after.0;
-                    }
+                End::Itself(status, last_words) => {
+                    self.judge(status, &last_words)?;
                     if self.config.restart != Restart::Always {
                         return Ok(());
                     }
-                    let rest = pause;
-                    pause = (pause * 2).min(self.restart_after.1);
-                    rest
+                    self.backoff.pause_after(began.elapsed())
                 }
                 End::RanOut => Duration::ZERO,
                 End::GuardGone => AFTER_A_KILLED_GUARD,
@@ -93,26 +93,41 @@ impl Keeper {
     }
 
     /// Whether it ended well.
-    fn judge(&self, status: Status) -> Result<(), Failure> {
+    fn judge(&self, status: Status, last_words: &str) -> Result<(), Failure> {
         let why = match status {
             Status::Exited(0) => return Ok(()),
-            status => format!("the command {status}"),
+            Status::Exited(code) => format!("the command exited with {code}"),
+            Status::Killed(signal) => format!("the command was killed by signal {signal}"),
         };
-        Err(match self.config.restart {
+        Err(self.failure(with_tail(&why, last_words).into()))
+    }
+
+    /// A failure of this unit, which decides whether it is started again.
+    fn failure(&self, why: Failure) -> Failure {
+        match self.config.restart {
             Restart::Never => Permanent::new(why).into(),
-            Restart::OnFailure | Restart::Always => why.into(),
-        })
+            Restart::OnFailure | Restart::Always => why,
+        }
     }
 
     async fn run_once(&self, tenure: &mut Tenure) -> Result<End, Failure> {
-        let mut guard = self.start_guard()?;
-        let end = self.watch(&mut guard, tenure).await;
+        let (capture, ends) = Capture::begin(self.log.clone())?;
+        let mut guard = self.start_guard(ends)?;
+        let mut end = self.watch(&mut guard, tenure).await;
         guard.end().await?;
         self.unit.set_process(None);
+        let (last_words, trouble) = capture.finish().await;
+        if let Some(error) = trouble {
+            let (topology, error) = (self.unit.id().clone(), error.to_string());
+            self.say(Event::LogFailed { topology, error });
+        }
+        if let End::Itself(_, said) = &mut end {
+            *said = last_words;
+        }
         Ok(end)
     }
 
-    fn start_guard(&self) -> Result<Guard, Failure> {
+    fn start_guard(&self, ends: Ends) -> Result<Guard, Failure> {
         let config = &self.config;
         if let Some(directory) = &config.working_dir
             && !Path::new(directory).is_dir()
@@ -121,6 +136,7 @@ impl Keeper {
         }
         let mut surroundings = Surroundings::default();
         surroundings.working_dir.clone_from(&config.working_dir);
+        (surroundings.stdout, surroundings.stderr) = (Some(ends.stdout), Some(ends.stderr));
         // It may hold a password.
         surroundings.keep_back("CONVOKE_STORE");
         for (name, value) in &config.env {
@@ -153,7 +169,7 @@ impl Keeper {
                         return match (stopped || killed, ran_out) {
                             (true, _) => End::Told,
                             (false, true) => End::RanOut,
-                            (false, false) => End::Itself(status),
+                            (false, false) => End::Itself(status, String::new()),
                         };
                     }
                     Some(Report::TooLate) => return if stopped || killed { End::Told } else { End::RanOut },

@@ -1,14 +1,15 @@
 //! Units of work that are processes.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use convoke::runtime::{CancellationToken, Failure, Permanent, Unit, Work, async_trait};
+use convoke::runtime::{Backoff, CancellationToken, Failure, Permanent, Unit, Work, async_trait};
 use convoke::{TopologyId, WorkerName};
 
 use super::events::Event;
 use super::keeper::Keeper;
+use super::log::Logs;
 use crate::guard::{Household, Schedule};
 use crate::unit::UnitConfig;
 use crate::voice::Voice;
@@ -23,6 +24,7 @@ pub(crate) struct Processes {
     pub(crate) wake_agent: bool,
     /// How long after its end a unit that is always to run is started again: at first, and at most.
     pub(crate) restart_after: (Duration, Duration),
+    pub(crate) logs: Logs,
     pub(crate) voice: Voice,
     /// Kills all units when cancelled.
     pub(crate) kill: CancellationToken,
@@ -65,14 +67,15 @@ impl Processes {
         let gone = CancellationToken::new();
         self.kept().insert(unit.id().clone(), gone.clone());
         let keeper = Keeper {
-            unit,
             config,
             worker: self.worker.clone(),
             household: self.household.clone(),
             schedule: self.schedule,
             wake_agent: self.wake_agent,
-            restart_after: self.restart_after,
+            backoff: Backoff::new(self.restart_after.0, self.restart_after.1),
+            log: Arc::new(Mutex::new(self.logs.of(unit.id()))),
             voice: self.voice.clone(),
+            unit,
             kill: kill.clone(),
         };
         let _when_dropped = kill.drop_guard();

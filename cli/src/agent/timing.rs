@@ -39,6 +39,11 @@ impl Timing {
                 "--lead-ttl has to be 100ms or more: a shorter lead would be lost whenever the host is busy",
             ));
         }
+        if args.ping_every.is_some_and(|every| every > length / 3) {
+            return Err(error::invalid(
+                "--ping-every has to be a third of --ttl or less: a single ping that is late must not cost all units",
+            ));
+        }
         let timeouts = Timeouts::default().with_worker(args.ttl).with_waiting(args.ttl);
         let cluster = ClusterSettings::default().with_timeouts(timeouts).with_lead(lead);
         let mut worker = WorkerSettings::of(cluster.clone())

@@ -22,7 +22,8 @@ pub(crate) struct TickArgs {
 /// Appends a line `TERM NAME NANOSECONDS` again and again, in one write each, until it is stopped. As a unit of an agent:
 /// `TOPOLOGY NAME PROCESS NANOSECONDS`.
 pub(crate) fn tick(args: &TickArgs) -> Result<std::process::ExitCode> {
-    let var = |key| std::env::var(key).with_context(|| format!("{key} is not set; run it by `convoke lead` or `agent`"));
+    let var =
+        |key| std::env::var(key).with_context(|| format!("{key} is not set; run it by `convoke lead` or `agent`"));
     let name = var("CONVOKE_NAME")?;
     let who = match std::env::var("CONVOKE_TOPOLOGY") {
         Ok(topology) => format!("{topology} {name} {}", std::process::id()),

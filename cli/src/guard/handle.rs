@@ -128,10 +128,7 @@ impl Guard {
         let orders = ours.try_clone()?;
         let reports = UnixStream::from_std(ours)?;
         let mut command = Command::new("/proc/self/exe");
-        command
-            .arg0("convoke")
-            .args(args.words())
-            .stdin(OwnedFd::from(theirs));
+        command.arg0("convoke").args(args.words()).stdin(OwnedFd::from(theirs));
         surroundings.give_to(&mut command);
         let (process, pid) = {
             let mut guards = household.guards();

@@ -1,4 +1,4 @@
-//! What `convoke lead` and its guard say to each other: lines of text over a pair of connected sockets.
+//! What a guard and its keeper, `convoke lead` or `convoke agent`, say to each other: lines of text over a pair of connected sockets.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use rustix::process::WaitStatus;
 
 use super::Boottime;
 
-/// What `convoke lead` tells its guard. That the socket ends says: `convoke lead` is gone.
+/// What the keeper tells its guard. That the socket ends says: the keeper is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     /// The lease lives until then. The first one starts the command; later ones only prolong.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use convoke::runtime::Backoff;
 use convoke::{Result, Ttl, error};
 
 use crate::guard::Schedule;
@@ -48,36 +49,10 @@ impl Timing {
     }
 
     /// The first pause after a failed call; it doubles up to the second.
-    pub(crate) fn back_off(&self) -> BackOff {
+    pub(crate) fn back_off(&self) -> Backoff {
         let length = self.ttl.as_duration();
         let first = (length / 50).clamp(Duration::from_millis(5), Duration::from_millis(100));
-        BackOff {
-            first,
-            next: first,
-            longest: (length / 6).clamp(first, Duration::from_secs(1)),
-        }
-    }
-}
-
-/// Pauses between attempts that double.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct BackOff {
-    first: Duration,
-    next: Duration,
-    longest: Duration,
-}
-
-impl BackOff {
-    /// How long to pause now.
-    pub(crate) fn pause(&mut self) -> Duration {
-        let pause = self.next;
-        self.next = (self.next * 2).min(self.longest);
-        pause
-    }
-
-    /// Begins anew, after a success.
-    pub(crate) fn reset(&mut self) {
-        self.next = self.first;
+        Backoff::new(first, (length / 6).clamp(first, Duration::from_secs(1)))
     }
 }
 

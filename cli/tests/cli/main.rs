@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Helpers of tests fail the test.
 
 mod agent;
+mod agent_bad_days;
 mod bad_input;
 mod demo;
 mod fail_over;
 mod lead;
 mod lead_store_down;
 mod operator;
+mod registering;
 mod units;
 mod world;

@@ -242,7 +242,7 @@ fn a_topology_is_registered_assigned_reported_and_stopped() {
 fn a_topology_in_error_is_set_right_by_an_operator() {
     let world = World::on_sqlite();
     let config = world.written("config.json", "{}");
-    world.says(&["topology", "register", "t", &config, "--enable"]);
+    world.says(&["topology", "register", "t", &config, "--opaque", "--enable"]);
     assert_eq!(
         world.says(&["topology", "set-error", "t", "it's broken?"]),
         "nobody has it; nobody was told"

@@ -1,16 +1,22 @@
-//! A cluster of agents, and the time stamps that their units write.
+//! A cluster of agents, and what their units write.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::world::{Process, World, until};
+use serde_json::{Value, json};
+
+use crate::world::{Process, World, now, until};
 
 /// How long a silent agent is waited for: long enough for a host that stands still for a while.
-pub(crate) const TTL: Duration = Duration::from_secs(2);
+pub(crate) const TTL: Duration = Duration::from_secs(3);
+/// Nobody takes over within this by waiting for an agent's end.
+pub(crate) const LONG: Duration = Duration::from_secs(600);
 
 /// Agents on one store.
 pub(crate) struct Cluster<'a> {
-    world: &'a World,
+    pub(crate) world: &'a World,
+    ttl: Duration,
 }
 
 /// A process of a unit, from its first to its last time stamp, in nanoseconds since boot.
@@ -23,8 +29,9 @@ pub(crate) struct UnitRun {
 }
 
 impl<'a> Cluster<'a> {
-    pub(crate) const fn of(world: &'a World) -> Self {
-        Self { world }
+    /// Whose agents are waited for for so long.
+    pub(crate) const fn of(world: &'a World, ttl: Duration) -> Self {
+        Self { world, ttl }
     }
 
     pub(crate) fn agent(&self, name: &str) -> Process {
@@ -32,29 +39,57 @@ impl<'a> Cluster<'a> {
     }
 
     pub(crate) fn agent_with(&self, name: &str, options: &[&str]) -> Process {
-        let ttl = format!("{}ms", TTL.as_millis());
+        let ttl = format!("{}ms", self.ttl.as_millis());
         let mut convoke = self.world.convoke(&["agent", "--name", name, "--ttl", &ttl]);
-        convoke.args(options);
+        convoke
+            .args(["--restart-after", "100ms", "--look-every", "200ms", "--logs"])
+            .arg(self.logs())
+            .args(options);
         Process::start(name, convoke)
     }
 
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.world.file("logs")
+    }
+
     /// Registers a unit with this config, and enables it.
-    pub(crate) fn register(&self, id: &str, config: &serde_json::Value) {
-        let file = self.world.written(&format!("config-{id}"), &config.to_string());
+    pub(crate) fn register(&self, id: &str, config: &Value) {
+        let file = self.world.written("config", &config.to_string());
         self.world.says(&["topology", "register", id, &file, "--enable"]);
+    }
+
+    /// Registers a unit that is a script of a shell.
+    pub(crate) fn register_script(&self, id: &str, script: &str, restart: &str) {
+        self.register(id, &json!({ "command": ["sh", "-c", script], "restart": restart }));
     }
 
     /// Registers a unit that writes time stamps.
     pub(crate) fn register_stamping(&self, id: &str) {
-        let stamps = self.world.file(&format!("stamps-{id}"));
-        let convoke = env!("CARGO_BIN_EXE_convoke");
-        let command = serde_json::json!([convoke, "tick", stamps, "--every", "2ms"]);
-        self.register(id, &serde_json::json!({ "command": command }));
+        let command = json!([env!("CARGO_BIN_EXE_convoke"), "tick", self.stamps(id), "--every", "2ms"]);
+        self.register(id, &json!({ "command": command }));
+    }
+
+    fn stamps(&self, id: &str) -> PathBuf {
+        self.world.file(&format!("stamps-{id}"))
+    }
+
+    /// How the store has it.
+    pub(crate) fn topology(&self, id: &str) -> Value {
+        self.world.json(&["topology", "get", id])["topology"].take()
+    }
+
+    /// Waits until the store has it so, and answers how.
+    pub(crate) fn topology_when(&self, id: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let mut last = Value::Null;
+        until(&format!("{id} is as it should be"), || {
+            last = self.topology(id);
+            is_so(&last).then(|| last.clone())
+        })
     }
 
     /// All processes of a unit that wrote time stamps, in their order.
     pub(crate) fn runs(&self, id: &str) -> Vec<UnitRun> {
-        let text = std::fs::read_to_string(self.world.file(&format!("stamps-{id}"))).unwrap_or_default();
+        let text = std::fs::read_to_string(self.stamps(id)).unwrap_or_default();
         // The last line may be half written.
         let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
         let mut runs: BTreeMap<i32, UnitRun> = BTreeMap::new();
@@ -77,25 +112,23 @@ impl<'a> Cluster<'a> {
         runs
     }
 
-    /// Waits until a process of the unit has begun after `moment`.
-    pub(crate) fn running(&self, id: &str, moment: u64) -> UnitRun {
-        until(&format!("{id} runs"), || self.runs(id).into_iter().find(|run| run.first > moment))
+    /// Waits until the unit writes after this moment, and answers which process did.
+    pub(crate) fn running(&self, id: &str) -> UnitRun {
+        self.running_since(id, now(), |_| true)
     }
 
-    /// Waits until the unit has written after `moment` on that agent.
-    pub(crate) fn running_on(&self, id: &str, agent: &str, moment: u64) -> UnitRun {
-        until(&format!("{id} runs on {agent}"), || {
+    /// Waits until a process that is as wanted has written after `moment`, and answers it.
+    pub(crate) fn running_since(&self, id: &str, moment: u64, is_wanted: impl Fn(&UnitRun) -> bool) -> UnitRun {
+        until(&format!("{id} runs as wanted: {:?}", self.runs(id)), || {
             let mut runs = self.runs(id).into_iter();
-            runs.find(|run| run.agent == agent && run.last > moment)
+            runs.find(|run| run.last > moment && is_wanted(run))
         })
     }
 
-    /// Fails if a process of a unit began before the last time stamp of the one before it.
-    pub(crate) fn assert_never_twice_at_a_time(&self, ) {
-        for id in ["one", "two", "three", "four"] {
-            for pair in self.runs(id).windows(2) {
-                assert!(pair[0].last < pair[1].first, "{id} twice at a time: {pair:?}");
-            }
+    /// Fails if a process of the unit began before the last time stamp of the one before it.
+    pub(crate) fn assert_never_twice_at_a_time(&self, id: &str) {
+        for pair in self.runs(id).windows(2) {
+            assert!(pair[0].last < pair[1].first, "{id} twice at a time: {pair:?}");
         }
     }
 }

@@ -268,11 +268,15 @@ impl Process {
 
     /// Its guard.
     pub(crate) fn guard(&self) -> i32 {
-        until("there is a guard", || {
-            children(self.pid())
-                .into_iter()
-                .find(|child| command_line(*child).contains(" guard "))
-        })
+        until("there is a guard", || self.guards().pop())
+    }
+
+    /// All its guards.
+    pub(crate) fn guards(&self) -> Vec<i32> {
+        let children = children(self.pid()).into_iter();
+        children
+            .filter(|child| command_line(*child).contains(" guard "))
+            .collect()
     }
 }
 

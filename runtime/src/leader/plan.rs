@@ -67,6 +67,21 @@ impl Picture {
         })
     }
 
+    /// What is in error on a dead worker that would have started it again. What is to stay in error nobody has.
+    pub fn deserted(&self) -> impl Iterator<Item = &TopologyId> {
+        let is_dead = |name: &WorkerName| {
+            let mut workers = self.workers.iter();
+            workers.any(|worker| worker.name == *name && worker.status == WorkerStatus::Dead)
+        };
+        let in_error = self
+            .topologies
+            .iter()
+            .filter(|it| it.enabled && it.status == TopologyStatus::Error);
+        in_error
+            .filter(move |it| it.worker.as_ref().is_some_and(is_dead))
+            .map(|it| &it.id)
+    }
+
     fn takers(&self) -> impl Iterator<Item = WorkerName> {
         let alive = self
             .workers
@@ -128,6 +143,24 @@ mod tests {
 
     use TopologyStatus::{Error, Running, Unassigned, Waiting};
     use WorkerStatus::{Alive, Closing, Dead, Disabled};
+
+    #[test]
+    fn what_failed_on_a_worker_that_died_is_deserted() {
+        let mut disabled = topology("disabled", Error, Some("dead"));
+        disabled.enabled = false;
+        let picture = Picture {
+            workers: vec![worker("a", Alive), worker("dead", Dead)],
+            topologies: vec![
+                topology("alive", Error, Some("a")),
+                topology("dead", Error, Some("dead")),
+                disabled,
+                topology("given up", Error, None),
+                topology("runs", Running, Some("dead")),
+            ],
+        };
+        let deserted: Vec<_> = picture.deserted().map(TopologyId::as_str).collect();
+        assert_eq!(deserted, ["dead"]);
+    }
 
     #[test]
     fn what_nobody_has_goes_to_the_least_loaded_of_those_that_live() {

@@ -17,6 +17,7 @@ use super::Worker;
 use super::heartbeat::Beat;
 use super::mailbox::{Mail, Request};
 use super::running::Running;
+use crate::backoff::Backoff;
 use crate::tenure::Deadline;
 use crate::work::{End, Failure, Permanent, UnitEvent, What};
 
@@ -43,8 +44,9 @@ pub(super) struct Service<'a> {
 /// When a unit that failed is started again.
 #[derive(Clone, Copy)]
 pub(super) struct Restart {
-    at: Instant,
-    after: Duration,
+    /// None while it runs again.
+    at: Option<Instant>,
+    backoff: Backoff,
 }
 
 enum Next {
@@ -56,7 +58,7 @@ impl Service<'_> {
     pub(super) async fn serve(mut self, mut inputs: Inputs, shutdown: CancellationToken) -> Result<()> {
         let mut look_at = self.starts_from;
         loop {
-            let restart_at = self.restarts.values().map(|restart| restart.at).min();
+            let restart_at = self.restarts.values().filter_map(|restart| restart.at).min();
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 Some(beat) = inputs.beats.recv() => match beat {
@@ -135,11 +137,9 @@ impl Service<'_> {
             }
             (false, false, _) => self.report(&topology.id, &Report::Released).await,
             (false, true, TopologyStatus::Error) => {
-                let first = self.worker.settings.restart_after.0;
-                let restart = Restart {
-                    at: Instant::now() + first,
-                    after: first,
-                };
+                let mut backoff = self.backoff();
+                let at = Some(Instant::now() + backoff.pause());
+                let restart = Restart { at, backoff };
                 self.restarts.entry(topology.id.clone()).or_insert(restart);
             }
             (false, true, _) => self.start(&topology.id).await,
@@ -174,6 +174,9 @@ impl Service<'_> {
             Ok(Reported::Accepted) => {
                 info!(topology = %id, "started");
                 self.running.start(details, until);
+                if let Some(restart) = self.restarts.get_mut(id) {
+                    restart.at = None;
+                }
             }
             Ok(Reported::Disabled) => self.report(id, &Report::Released).await,
             Ok(Reported::NotHeld(holder)) => info!(topology = %id, ?holder, "it is not this worker's any more"),
@@ -194,13 +197,13 @@ impl Service<'_> {
         let due: Vec<_> = self
             .restarts
             .iter()
-            .filter(|(_, it)| it.at <= now)
+            .filter(|(_, it)| it.at.is_some_and(|at| at <= now))
             .map(|(id, _)| id.clone())
             .collect();
         for id in due {
             if let Some(restart) = self.restarts.get_mut(&id) {
                 // What goes wrong on the way is tried again later, not at once.
-                restart.at = now + restart.after.max(self.worker.settings.reconcile_every);
+                restart.at = Some(now + self.worker.settings.reconcile_every);
             }
             self.restart(&id).await;
         }
@@ -265,18 +268,20 @@ impl Service<'_> {
     }
 
     async fn failed(&mut self, id: &TopologyId, why: &str, ran_for: Duration) {
-        let (first, longest) = self.worker.settings.restart_after;
-        let before = self.restarts.get(id).filter(|_| ran_for < longest);
-        let after = before.map_or(first, |restart| (restart.after * 2).min(longest));
+        let mut backoff = self
+            .restarts
+            .get(id)
+            .map_or_else(|| self.backoff(), |restart| restart.backoff);
+        let after = backoff.pause_after(ran_for);
         warn!(topology = %id, %why, ?after, "it failed, and is started again after a while");
-        self.restarts.insert(
-            id.clone(),
-            Restart {
-                at: Instant::now() + after,
-                after,
-            },
-        );
+        let at = Some(Instant::now() + after);
+        self.restarts.insert(id.clone(), Restart { at, backoff });
         self.report(id, &Report::Failed(ErrorText::new(why))).await;
+    }
+
+    fn backoff(&self) -> Backoff {
+        let (first, longest) = self.worker.settings.restart_after;
+        Backoff::new(first, longest)
     }
 
     /// It failed for good: it stays in error, without a worker.
@@ -344,12 +349,22 @@ impl Service<'_> {
     }
 
     async fn release(&mut self, id: &TopologyId) {
-        self.restarts.remove(id);
         if self.running.contains(id) {
+            self.restarts.remove(id);
             self.running.stop(id);
         } else {
-            self.report(id, &Report::Released).await;
+            self.let_go(id).await;
         }
+    }
+
+    /// Lets go of what does not run here. What would have been started again after a failure is so elsewhere.
+    async fn let_go(&mut self, id: &TopologyId) {
+        if self.restarts.remove(id).is_some()
+            && let Err(error) = self.store().clear_topology_error(id).await
+        {
+            warn!(topology = %id, %error, "its error was not cleared, so it does not begin elsewhere by itself");
+        }
+        self.report(id, &Report::Released).await;
     }
 
     async fn drain(&mut self) {
@@ -408,7 +423,6 @@ impl Service<'_> {
     async fn close(mut self, mut inputs: Inputs) -> Result<()> {
         info!(worker = %self.id(), "closing");
         self.set_status(WorkerStatus::Closing).await;
-        self.restarts.clear();
         self.running.stop_all();
         while !self.running.is_empty() {
             tokio::select! {
@@ -420,7 +434,7 @@ impl Service<'_> {
             }
         }
         for id in self.assigned().await.unwrap_or_default().into_keys() {
-            self.report(&id, &Report::Released).await;
+            self.let_go(&id).await;
         }
         self.set_status(WorkerStatus::Unloaded).await;
         Ok(())

@@ -1,6 +1,7 @@
 //! Members of a cluster in one process.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Helpers of tests fail the test.
 
+mod failing;
 mod stores;
 mod world;
 

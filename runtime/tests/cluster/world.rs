@@ -12,7 +12,7 @@ use convoke_core::{
     NewTopology, Operation, Payload, Properties, Result, SchemaStatus, Store, Timeouts, Timestamp, Topology,
     TopologyId, Ttl, WorkerName, async_trait,
 };
-use convoke_runtime::{ClusterSettings, Failure, LeaderSettings, Unit, Work, WorkerSettings, join};
+use convoke_runtime::{ClusterSettings, Failure, LeaderSettings, Permanent, Unit, Work, WorkerSettings, join};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -104,7 +104,7 @@ impl Drop for Page {
     }
 }
 
-/// Units that do as their config says: `run`, `fail`, `panic`, `done`, or `stubborn` (does not stop when asked).
+/// Units that do as their config says: `run`, `fail`, `fail once`, `give up`, `panic`, `done`, or `stubborn` (does not stop when asked).
 pub(crate) struct Scripted {
     pub(crate) book: Book,
     pub(crate) worker: String,
@@ -119,6 +119,8 @@ impl Work for Scripted {
             "fail" => Err("it can't be done: é ' ?".into()),
             // A panic without its report: printing a trace stops this one thread for longer than the time-outs here.
             "panic" => std::panic::resume_unwind(Box::new("it panics")),
+            "give up" => Err(Permanent::new("it can never be done").into()),
+            "fail once" if self.book.runs(unit.id()).len() == 1 => Err("not at the first time".into()),
             "done" => Ok(()),
             "stubborn" => std::future::pending().await,
             _ => {
