@@ -112,6 +112,8 @@ impl Agents {
             .args(["--grace", GRACE])
             // Units that crash again and again are not what is tried here.
             .args(["--restart-after", "200ms", "--restart-after-at-most", "1s"])
+            .arg("--logs")
+            .arg(directory.join(name))
             .env("CONVOKE_STORE", url)
             .env(MARK, directory)
             .stdin(Stdio::null())
