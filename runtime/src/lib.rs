@@ -33,7 +33,6 @@ pub use balancer::{Balancer, Move, Rebalance};
 pub use boottime::Boottime;
 pub use dormancy::Dormancy;
 pub use leader::{Leader, Outlook, Picture};
-pub use member::join;
 pub use member::{Member, join};
 pub use settings::{ClusterSettings, LeaderSettings, WorkerSettings};
 pub use tenure::{Deadline, Tenure};

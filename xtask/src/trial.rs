@@ -4,6 +4,8 @@
 //! and says what it saw; `cargo xtask ci` runs each trial with smaller ones.
 
 #[cfg(feature = "stores")]
+mod chaos;
+#[cfg(feature = "stores")]
 mod crew;
 #[cfg(feature = "stores")]
 mod elections;
@@ -28,6 +30,7 @@ pub(crate) struct Arguments {
     /// The stores, of sqlite, mariadb, mysql, redis and valkey.
     #[arg(
         long,
+        alias = "stores",
         value_delimiter = ',',
         default_value = "sqlite,mariadb,mysql,redis,valkey",
         global = true
@@ -95,9 +98,46 @@ pub(crate) enum Trial {
         #[arg(long, default_value_t = 2_000)]
         ttl_ms: u64,
     },
+    /// Agents are killed and stopped, and so is the store: each unit runs at most once at every moment, and once again
+    /// within ttl + 2 s.
+    Chaos(Chaos),
     /// One process of a trial.
     #[command(hide = true)]
     Member(Member),
+    /// A unit of the agents of `chaos`.
+    #[cfg(feature = "stores")]
+    #[command(hide = true)]
+    Unit(chaos::UnitArguments),
+    /// Holds the lock of a SQLite file.
+    #[cfg(feature = "stores")]
+    #[command(hide = true)]
+    Hold {
+        /// The file.
+        file: std::path::PathBuf,
+    },
+}
+
+/// What `chaos` is made of.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Chaos {
+    /// How many agents.
+    #[arg(long, default_value_t = 5, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(2..))]
+    pub(crate) agents: usize,
+    /// How many units.
+    #[arg(long, default_value_t = 50)]
+    pub(crate) units: usize,
+    /// For how long, on each store.
+    #[arg(long, default_value_t = 10.0)]
+    pub(crate) minutes: f64,
+    /// How long the cluster waits for a silent agent.
+    #[arg(long, value_name = "TIME", default_value = "3s")]
+    pub(crate) ttl: String,
+    /// What chance is drawn from; by chance when not given.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Prints what was seen as JSON; the lines go to standard error in any case.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// What one process of a trial is told.
@@ -138,6 +178,12 @@ pub(crate) fn run(_: &Arguments) -> Result<()> {
 /// Tries it on each store.
 #[cfg(feature = "stores")]
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    match &arguments.trial {
+        Trial::Chaos(chaos) => return chaos::run(&arguments.store, chaos),
+        Trial::Unit(unit) => return chaos::be_unit(unit),
+        Trial::Hold { file } => return chaos::hold(file),
+        _ => {}
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     if let Trial::Member(member) = &arguments.trial {
         return runtime.block_on(take_part(member));
@@ -175,7 +221,8 @@ async fn try_on(place: &crate::bench::place::Place, trial: &Trial) -> Result<see
         Trial::Takeovers { rounds, ttl_ms } => {
             takeovers::run(place, rounds, std::time::Duration::from_millis(ttl_ms)).await?
         }
-        Trial::Member(_) => String::new().into(),
+        // Not tried on a place, see `run`.
+        Trial::Chaos(_) | Trial::Member(_) | Trial::Unit(_) | Trial::Hold { .. } => String::new().into(),
     })
 }
 
