@@ -135,7 +135,7 @@ pub(crate) enum Command {
     Clear(EmptyArgs),
     /// Remove the whole installation
     Reset(EmptyArgs),
-    /// See a fail-over: three contenders on a SQLite file, their leader killed; ends by itself
+    /// See a cluster: three agents keep a dozen units running, one is killed, one drained; ends by itself
     Demo(DemoArgs),
     /// Print a completion script for a shell
     Completions {

@@ -1,70 +1,58 @@
-//! `convoke demo`: a fail-over to be seen.
+//! `convoke demo`: a cluster to be seen.
 //!
-//! Three real `convoke lead` processes contend on one SQLite file; the leading one is killed with SIGKILL, twice; the
-//! last one is told to stop. What ran when is told by the time stamps that the led commands write themselves.
+//! Three real `convoke agent` processes keep a dozen units running on one SQLite file. The leading one is killed with
+//! SIGKILL, comes back and is given work again, another one is drained, and in the end all are told to stop. What ran
+//! where and when is told by the time stamps that the units write themselves.
 
+mod agents;
+mod picture;
 mod stamps;
+mod summary;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{ExitCode, Stdio};
+use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use convoke::{Ttl, error};
-use rustix::process::{Pid, Signal, getpid, kill_process};
-use serde::Serialize;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use convoke::runtime::{DRAIN, REBALANCE};
+use convoke::{
+    Command, Limit, NewMessage, NewTopology, Page, Payload, Role, Store, TopologyId, Ttl, Worker, WorkerName,
+    WorkerStatus, error,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 pub(crate) use stamps::{TickArgs, tick};
 
-use crate::guard::{Boottime, BoundArgs, Household};
-use crate::output::{self, Output, table};
-use stamps::{Run, Stamps};
+use crate::guard::{Boottime, Household};
+use crate::output::Output;
+use agents::Agents;
+use picture::Screen;
+use stamps::Stamps;
+use summary::{Step, Summary};
 
 const NAMES: [&str; 3] = ["amber", "birch", "cedar"];
+const UNITS: usize = 12;
 /// The longest ttl with which the demo ends within 30 s.
-const LONGEST: Duration = Duration::from_secs(4);
+const LONGEST: Duration = Duration::from_secs(2);
 /// Whatever happens, it ends after this long.
 const ENDS_WITHIN: Duration = Duration::from_secs(28);
-/// What the program says in the summary of a run that was not killed.
-const STOPPED: &str = "SIGTERM";
+/// How often to look at what the units wrote.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// What `convoke demo` is told.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct DemoArgs {
-    /// How long each lease is, 100ms to 4s
+    /// How long a silent agent is waited for, and how long a lead is: 300ms to 2s
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = crate::args::ttl)]
     ttl: Ttl,
-}
-
-/// What there was to be seen.
-#[derive(Debug, Serialize)]
-struct Summary {
-    ttl_ms: u128,
-    terms: Vec<TermSummary>,
-    time_stamps: u64,
-    /// Commands that ran at one moment: has to be none.
-    overlaps: usize,
-    slowest_take_over_ms: Option<u128>,
-}
-
-#[derive(Debug, Serialize)]
-struct TermSummary {
-    term: u64,
-    leader: String,
-    ran_ms: u128,
-    ended_by: &'static str,
-    /// From the signal to the first time stamp of the next command.
-    next_after_ms: Option<u128>,
 }
 
 /// Runs the demo. Leaves no process and no file behind, also when it fails or is interrupted.
 pub(crate) async fn run(args: DemoArgs, output: Output) -> Result<ExitCode> {
     if args.ttl.as_duration() > LONGEST {
-        return Err(error::invalid("--ttl has to be 100ms to 4s, so that the demo ends within 30 s").into());
+        return Err(error::invalid("--ttl has to be 300ms to 2s, so that the demo ends within 30 s").into());
     }
     let mut interrupts = [
         signal(SignalKind::interrupt())?,
@@ -77,8 +65,9 @@ pub(crate) async fn run(args: DemoArgs, output: Output) -> Result<ExitCode> {
         .tempdir()
         .context("cannot make a directory")?;
     let [interrupt, terminate, hang_up] = &mut interrupts;
+    let play = async { Stage::set(args.ttl, directory.path(), output).await?.play().await };
     let result = tokio::select! {
-        result = tokio::time::timeout(ENDS_WITHIN, Stage::new(args.ttl, directory.path(), output).play()) =>
+        result = tokio::time::timeout(ENDS_WITHIN, play) =>
             result.unwrap_or_else(|_| bail!("the demo did not end in time; is this host very busy?")),
         _ = interrupt.recv() => Err(Interrupted(2).into()),
         _ = terminate.recv() => Err(Interrupted(15).into()),
@@ -88,7 +77,7 @@ pub(crate) async fn run(args: DemoArgs, output: Output) -> Result<ExitCode> {
     directory.close().context("cannot remove the directory of the demo")?;
     match result {
         Ok(summary) => {
-            output.answer(&summary, shown)?;
+            output.answer(&summary, summary::shown)?;
             Ok(if summary.overlaps == 0 {
                 ExitCode::SUCCESS
             } else {
@@ -113,184 +102,272 @@ impl std::fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
-/// Says a line of what is going on, with the time.
-#[derive(Clone, Copy)]
-struct Teller {
-    began: Boottime,
-    silent: bool,
-}
-
-impl Teller {
-    fn tell(self, text: &str) {
-        if !self.silent {
-            // Told for show: a reader who went away does not change what is shown at the end.
-            let _ = output::line(&format!(
-                "{:7.3} s  {text}",
-                Boottime::now().since(self.began).as_secs_f64()
-            ));
-        }
-    }
-}
-
 struct Stage {
     ttl: Ttl,
-    url: String,
+    store: Arc<dyn Store>,
+    agents: Agents,
+    units: Vec<TopologyId>,
     stamps_path: PathBuf,
     stamps: Stamps,
-    teller: Teller,
+    screen: Screen,
+    steps: Vec<Step>,
 }
 
 impl Stage {
-    fn new(ttl: Ttl, directory: &Path, output: Output) -> Self {
-        Self {
+    async fn set(ttl: Ttl, directory: &Path, output: Output) -> Result<Self> {
+        let url = format!("sqlite://{}", directory.join("demo.db").display());
+        let screen = Screen::new(output);
+        Ok(Self {
             ttl,
-            url: format!("sqlite://{}", directory.join("demo.db").display()),
+            // Before all agents: three that set the schema up at once is not what is to be seen here.
+            store: convoke::open(&url).await?,
+            agents: Agents::new(&url, ttl, directory, screen.teller()),
+            units: (1..=UNITS)
+                .map(|number| TopologyId::new(format!("unit-{number:02}")))
+                .collect::<convoke::Result<_>>()?,
             stamps_path: directory.join("stamps"),
             stamps: Stamps::default(),
-            teller: Teller {
-                began: Boottime::now(),
-                silent: output.json(),
-            },
-        }
+            screen,
+            steps: Vec::new(),
+        })
     }
 
     async fn play(mut self) -> Result<Summary> {
-        // Opened once before all: three contenders setting the schema up at once is not what is to be seen here.
-        drop(convoke::open(&self.url).await?);
-        self.teller
-            .tell(&format!("three contenders, leases of {:?}", self.ttl.as_duration()));
-        let mut contenders = Vec::new();
-        for name in NAMES {
-            contenders.push((name, self.contend(name)?));
-        }
-        let mut ended: Vec<(u64, &'static str, Boottime)> = Vec::new();
-        while !contenders.is_empty() {
-            let run = self.next_run(ended.last().map_or(0, |(term, ..)| *term)).await?;
-            if let Some((.., at)) = ended.last() {
-                let took = run.first.since(*at);
-                self.teller
-                    .tell(&format!("{} took over after {took:.3?}; its command runs", run.leader));
-            }
-            // Long enough for a renewal or more.
-            tokio::time::sleep(self.ttl.as_duration() * 3 / 2).await;
-            let last = contenders.len() == 1;
-            let Some(index) = contenders.iter().position(|(name, _)| *name == run.leader) else {
-                bail!("the command of {} runs, which was killed before", run.leader);
-            };
-            let (name, mut process) = contenders.remove(index);
-            let (signal, word) = if last {
-                (Signal::TERM, STOPPED)
-            } else {
-                (Signal::KILL, "SIGKILL")
-            };
-            self.teller
-                .tell(&format!("{word} to {name}, which leads in term {}", run.term));
-            ended.push((run.term, word, Boottime::now()));
-            kill_process(pid(&process)?, signal).with_context(|| format!("cannot send {word}"))?;
-            process.wait().await?;
-        }
+        self.begin().await?;
+        let killed = self.kill_the_leader().await?;
+        self.bring_back(killed).await?;
+        self.drain_another_than(killed).await?;
+        self.tell("SIGTERM to all agents");
+        let last_at = Boottime::now();
+        self.agents.stop_all().await?;
         self.stamps.read(&self.stamps_path)?;
-        Ok(self.summary(&ended))
+        self.screen.clear();
+        Ok(Summary::of(
+            self.ttl,
+            self.steps,
+            &self.stamps,
+            Boottime::now().since(last_at),
+        ))
     }
 
-    /// Waits for the command of a later term to run.
-    async fn next_run(&mut self, behind: u64) -> Result<Run> {
-        loop {
-            self.stamps.read(&self.stamps_path)?;
-            if let Some(run) = self.stamps.runs.iter().find(|run| run.term > behind) {
-                return Ok(run.clone());
-            }
-            tokio::time::sleep(Duration::from_millis(2)).await;
+    /// Three agents, a dozen units.
+    async fn begin(&mut self) -> Result<()> {
+        self.tell(&format!(
+            "{} agents, {UNITS} units; a silent agent is waited for {:?}",
+            NAMES.len(),
+            self.ttl.as_duration()
+        ));
+        for name in NAMES {
+            self.agents.start(name)?;
         }
+        self.until_workers(|workers| workers.len() == NAMES.len()).await?;
+        let began = Boottime::now();
+        for id in &self.units {
+            let stamp = [
+                OsString::from("/proc/self/exe"),
+                "tick".into(),
+                self.stamps_path.clone().into(),
+            ];
+            let command: Vec<_> = stamp.iter().map(|word| word.to_string_lossy()).collect();
+            let config = Payload::of(&serde_json::json!({ "command": command }))?;
+            let unit = NewTopology::new(id.clone(), config);
+            self.store.register_topology(&unit).await?;
+            self.store.enable_topology(id).await?;
+        }
+        self.until_all_run_since(began).await?;
+        self.note("a dozen units are registered", self.units.clone(), began);
+        self.rest().await
     }
 
-    /// Starts a `convoke lead` that dies with this process.
-    fn contend(&self, name: &'static str) -> Result<Child> {
-        let program = OsString::from("/proc/self/exe");
-        let ttl = format!("{}us", self.ttl.as_micros());
-        let mut command = vec![program.clone()];
-        command.extend(["lead", "--store", &self.url, "--as", name, "--ttl", &ttl].map(OsString::from));
-        command.extend([
-            "--".into(),
-            program.clone(),
-            "tick".into(),
-            self.stamps_path.clone().into(),
-        ]);
-        let mut child = Command::new(&program)
-            .arg0("convoke")
-            .args(BoundArgs::words(getpid().as_raw_nonzero().get(), None, &command))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("cannot start {name}"))?;
-        let said = child.stderr.take().context("no standard error")?;
-        let teller = self.teller;
-        tokio::spawn(async move {
-            let mut lines = BufReader::new(said).lines();
-            while let Ok(Some(line)) = lines.next_line().await {
-                teller.tell(line.strip_prefix("convoke: ").unwrap_or(&line));
-            }
-        });
-        Ok(child)
+    async fn kill_the_leader(&mut self) -> Result<&'static str> {
+        let leader = self.leader().await?;
+        let moved = self.units_on(leader);
+        self.tell(&format!(
+            "SIGKILL to {leader}, which leads and runs {} units",
+            moved.len()
+        ));
+        let at = Boottime::now();
+        self.agents.kill(leader).await?;
+        self.until_run_elsewhere(&moved, leader).await?;
+        self.note(&format!("SIGKILL to {leader}, which led"), moved, at);
+        self.rest().await?;
+        Ok(leader)
     }
 
-    fn summary(&self, ended: &[(u64, &'static str, Boottime)]) -> Summary {
-        let runs = &self.stamps.runs;
-        let terms: Vec<TermSummary> = runs
+    /// What was killed is started again, and the load is evened out.
+    async fn bring_back(&mut self, name: &'static str) -> Result<()> {
+        self.tell(&format!("{name} is started again"));
+        self.agents.start(name)?;
+        self.until_workers(|workers| {
+            workers
+                .iter()
+                .any(|worker| worker.name.as_str() == name && worker.status == WorkerStatus::Alive)
+        })
+        .await?;
+        let leader = self.leader().await?;
+        self.tell(&format!("{leader}, which leads, is asked to rebalance"));
+        let before: Vec<_> = self.units.iter().map(|unit| self.place_of(unit)).collect();
+        let at = Boottime::now();
+        self.ask(leader, REBALANCE).await?;
+        let share = UNITS / NAMES.len();
+        // Fewer will do where the load is even enough for the balancer.
+        let patience = at.plus(self.ttl.as_duration() * 3);
+        self.until(|stage| {
+            let units = stage.units_on(name).len();
+            units >= share || (units > 0 && patience < Boottime::now())
+        })
+        .await?;
+        self.until_all_run().await?;
+        let moved = self
+            .units
             .iter()
-            .enumerate()
-            .map(|(index, run)| {
-                let end = ended.iter().find(|(term, ..)| *term == run.term);
-                let next = runs.get(index + 1);
-                TermSummary {
-                    term: run.term,
-                    leader: run.leader.clone(),
-                    ran_ms: run.last.since(run.first).as_millis(),
-                    ended_by: end.map_or("itself", |(_, word, _)| word),
-                    next_after_ms: end.zip(next).map(|((.., at), next)| next.first.since(*at).as_millis()),
-                }
-            })
-            .collect();
-        Summary {
-            ttl_ms: self.ttl.as_duration().as_millis(),
-            time_stamps: runs.iter().map(|run| run.stamps).sum(),
-            overlaps: self.stamps.overlaps(),
-            slowest_take_over_ms: terms.iter().filter_map(|term| term.next_after_ms).max(),
-            terms,
+            .zip(before)
+            .filter(|(unit, before)| self.place_of(unit) != *before);
+        let moved = moved.map(|(unit, _)| unit.clone()).collect();
+        self.note(&format!("{name} is back, rebalanced"), moved, at);
+        self.rest().await
+    }
+
+    /// Drains an agent that does not lead.
+    async fn drain_another_than(&mut self, other: &str) -> Result<()> {
+        let leader = self.leader().await?;
+        let Some(name) = NAMES.into_iter().find(|name| *name != other && *name != leader) else {
+            bail!("there is no agent left to drain");
+        };
+        let moved = self.units_on(name);
+        self.tell(&format!("{name} is drained of its {} units", moved.len()));
+        let at = Boottime::now();
+        self.ask(name, DRAIN).await?;
+        self.until_run_elsewhere(&moved, name).await?;
+        self.note(&format!("{name} is drained"), moved, at);
+        self.rest().await
+    }
+
+    async fn ask(&self, worker: &str, command: &str) -> Result<()> {
+        let message = NewMessage::new(WorkerName::new(worker)?, Command::new(command)?, Payload::of(&())?);
+        self.store.send_message(&message).await?;
+        Ok(())
+    }
+
+    /// Who leads, once somebody does.
+    async fn leader(&mut self) -> Result<&'static str> {
+        loop {
+            let leader = self.store.leader().await?;
+            let named = leader.and_then(|leader| NAMES.into_iter().find(|name| *name == leader.worker.as_str()));
+            match named {
+                Some(name) if self.agents.runs(name) => return Ok(name),
+                _ => self.look().await?,
+            }
         }
     }
-}
 
-fn pid(process: &Child) -> Result<Pid> {
-    let id = process
-        .id()
-        .and_then(|id| i32::try_from(id).ok())
-        .and_then(Pid::from_raw);
-    id.context("a contender ended by itself")
-}
+    async fn until_workers(&mut self, are_so: impl Fn(&[Worker]) -> bool) -> Result<()> {
+        while !are_so(&self.workers().await?) {
+            self.look().await?;
+        }
+        Ok(())
+    }
 
-fn shown(summary: &Summary) -> String {
-    let rows = summary.terms.iter().map(|it| {
-        let next = it.next_after_ms.map_or_else(String::new, |after| format!("{after} ms"));
-        [
-            it.term.to_string(),
-            it.leader.clone(),
-            format!("{} ms", it.ran_ms),
-            it.ended_by.to_owned(),
-            next,
-        ]
-    });
-    let table = table(
-        ["term", "leader", "command ran", "ended by", "next command ran after"],
-        rows,
-    );
-    let verdict = match (summary.overlaps, summary.slowest_take_over_ms) {
-        (0, Some(slowest)) => format!(
-            "Never two commands at once, by {} time stamps of theirs. After SIGKILL of the leader the next command ran within {slowest} ms, the lease being {} ms.",
-            summary.time_stamps, summary.ttl_ms
-        ),
-        (overlaps, _) => format!("{overlaps} commands ran at once: this is a fault, please report it."),
-    };
-    format!("\n{table}\n\n{verdict}")
+    async fn until_all_run_since(&mut self, since: Boottime) -> Result<()> {
+        self.until(|stage| {
+            let begun = |unit: &TopologyId| stage.stamps.latest(unit.as_str()).is_some_and(|run| run.first > since);
+            stage.units.iter().all(begun)
+        })
+        .await
+    }
+
+    async fn until_all_run(&mut self) -> Result<()> {
+        self.until(|stage| stage.units.iter().all(|unit| stage.place_of(unit).is_some()))
+            .await
+    }
+
+    async fn until_run_elsewhere(&mut self, units: &[TopologyId], than: &str) -> Result<()> {
+        self.until(|stage| {
+            units
+                .iter()
+                .all(|unit| stage.place_of(unit).is_some_and(|place| place != than))
+        })
+        .await
+    }
+
+    async fn until(&mut self, is_so: impl Fn(&Self) -> bool) -> Result<()> {
+        while !is_so(self) {
+            self.look().await?;
+        }
+        Ok(())
+    }
+
+    /// Long enough to be seen.
+    async fn rest(&mut self) -> Result<()> {
+        let until = Boottime::now().plus(self.ttl.as_duration());
+        while Boottime::now() < until {
+            self.look().await?;
+        }
+        self.show(true).await
+    }
+
+    /// Reads what was written, and shows it.
+    async fn look(&mut self) -> Result<()> {
+        tokio::time::sleep(LOOK_EVERY).await;
+        self.stamps.read(&self.stamps_path)?;
+        self.show(false).await
+    }
+
+    async fn show(&mut self, on_paper: bool) -> Result<()> {
+        if on_paper || self.screen.is_due() {
+            let workers = self.workers().await?;
+            let rows = NAMES.into_iter().map(|name| {
+                let worker = workers.iter().find(|worker| worker.name.as_str() == name);
+                picture::Row {
+                    agent: name,
+                    state: self.state(name, worker),
+                    units: self
+                        .units
+                        .iter()
+                        .map(|unit| self.place_of(unit).as_deref() == Some(name))
+                        .collect(),
+                }
+            });
+            let rows: Vec<_> = rows.collect();
+            self.screen.show(&rows, on_paper);
+        }
+        Ok(())
+    }
+
+    fn state(&self, name: &str, worker: Option<&Worker>) -> String {
+        match worker {
+            None => "starts".to_owned(),
+            Some(_) if !self.agents.runs(name) => "killed".to_owned(),
+            Some(worker) if worker.role == Role::Leader => "leads".to_owned(),
+            Some(worker) => worker.status.to_string(),
+        }
+    }
+
+    async fn workers(&self) -> Result<Vec<Worker>> {
+        let page = Page {
+            limit: Limit::MAX,
+            after: None,
+        };
+        Ok(self.store.list_workers(&page).await?.items)
+    }
+
+    /// The agent on which a unit runs, by its stamps of late.
+    fn place_of(&self, unit: &TopologyId) -> Option<String> {
+        self.stamps.place_of(unit.as_str(), Boottime::now())
+    }
+
+    fn units_on(&self, agent: &str) -> Vec<TopologyId> {
+        let here = |unit: &&TopologyId| self.stamps.latest(unit.as_str()).is_some_and(|run| run.agent == agent);
+        self.units.iter().filter(here).cloned().collect()
+    }
+
+    fn note(&mut self, what: &str, moved: Vec<TopologyId>, since: Boottime) {
+        let step = Step::of(what, &moved, &self.stamps, since);
+        self.tell(&step.sentence());
+        self.steps.push(step);
+    }
+
+    fn tell(&self, text: &str) {
+        self.screen.teller().tell(text);
+    }
 }

@@ -1,4 +1,4 @@
-//! The time stamps that the demo's commands write, and what they tell.
+//! The time stamps that the demo's units write, and what they tell.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -8,6 +8,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::guard::Boottime;
+
+/// A unit whose last time stamp is older does not run, as far as is known.
+const OF_LATE: Duration = Duration::from_millis(300);
 
 /// What `convoke tick` is told.
 #[derive(Clone, Debug, clap::Args)]
@@ -40,11 +43,12 @@ pub(crate) fn tick(args: &TickArgs) -> Result<std::process::ExitCode> {
     }
 }
 
-/// One run of the command: from its first to its last time stamp.
+/// One run of a unit: from the first to the last time stamp of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Run {
-    pub(super) term: u64,
-    pub(super) leader: String,
+    pub(super) unit: String,
+    pub(super) agent: String,
+    pub(super) process: u32,
     pub(super) first: Boottime,
     pub(super) last: Boottime,
     pub(super) stamps: u64,
@@ -80,17 +84,20 @@ impl Stamps {
     }
 
     fn take(&mut self, line: &str) -> Result<()> {
-        let (term, rest) = line.split_once(' ').context("no term")?;
-        let (leader, at) = rest.rsplit_once(' ').context("no time")?;
-        let (term, at) = (term.parse()?, at.parse()?);
-        match self.runs.iter_mut().find(|run| run.term == term) {
+        let [unit, agent, process, at] = line.split(' ').collect::<Vec<_>>()[..] else {
+            anyhow::bail!("not four words");
+        };
+        let (process, at) = (process.parse()?, at.parse()?);
+        let same = |run: &&mut Run| run.process == process && run.unit == unit && run.agent == agent;
+        match self.runs.iter_mut().rev().find(same) {
             Some(run) => {
                 run.last = run.last.max(at);
                 run.stamps += 1;
             }
             None => self.runs.push(Run {
-                term,
-                leader: leader.to_owned(),
+                unit: unit.to_owned(),
+                agent: agent.to_owned(),
+                process,
                 first: at,
                 last: at,
                 stamps: 1,
@@ -99,9 +106,31 @@ impl Stamps {
         Ok(())
     }
 
-    /// How many pairs of runs were going on at one moment. It has to be none.
+    /// The run of a unit that began last.
+    pub(super) fn latest<'a>(&'a self, unit: &'a str) -> Option<&'a Run> {
+        self.of(unit).max_by_key(|run| run.first)
+    }
+
+    /// The agent on which a unit runs, as far as is known now.
+    pub(super) fn place_of(&self, unit: &str, now: Boottime) -> Option<String> {
+        let run = self.latest(unit)?;
+        (now < run.last.plus(OF_LATE)).then(|| run.agent.clone())
+    }
+
+    /// From the last time stamp of the run before the latest one to its first.
+    pub(super) fn last_pause(&self, unit: &str) -> Option<Duration> {
+        let latest = self.latest(unit)?;
+        let before = self
+            .of(unit)
+            .filter(|run| run.first < latest.first)
+            .map(|run| run.last)
+            .max()?;
+        Some(latest.first.since(before))
+    }
+
+    /// How many pairs of runs of one unit were going on at one moment. It has to be none.
     pub(super) fn overlaps(&self) -> usize {
-        let at_once = |a: &Run, b: &Run| a.first <= b.last && b.first <= a.last;
+        let at_once = |a: &Run, b: &Run| a.unit == b.unit && a.first <= b.last && b.first <= a.last;
         let pairs = self.runs.iter().enumerate();
         pairs
             .map(|(index, run)| {
@@ -111,6 +140,10 @@ impl Stamps {
                     .count()
             })
             .sum()
+    }
+
+    fn of<'a>(&'a self, unit: &'a str) -> impl Iterator<Item = &'a Run> {
+        self.runs.iter().filter(move |run| run.unit == unit)
     }
 }
 
@@ -126,14 +159,26 @@ mod tests {
 
     #[test]
     fn runs_one_after_another_do_not_overlap() {
-        let stamps = stamps(&["1 a 10", "1 a 20", "2 b c 30", "2 b c 35"]);
+        let stamps = stamps(&["u a 1 10", "u a 1 20", "u b 2 30", "u b 2 35"]);
         assert_eq!(stamps.overlaps(), 0);
-        assert_eq!((stamps.runs[1].leader.as_str(), stamps.runs[1].stamps), ("b c", 2));
+        assert_eq!(stamps.last_pause("u"), Some(Duration::from_nanos(10)));
+        assert_eq!(
+            stamps.latest("u").map(|run| (run.agent.as_str(), run.stamps)),
+            Some(("b", 2))
+        );
     }
 
     #[test]
-    fn a_run_that_begins_within_another_overlaps_it() {
-        assert_eq!(stamps(&["1 a 10", "2 b 15", "1 a 20"]).overlaps(), 1);
-        assert_eq!(stamps(&["1 a 10", "1 a 15", "2 b 15"]).overlaps(), 1);
+    fn a_run_that_begins_within_another_of_its_unit_overlaps_it() {
+        assert_eq!(stamps(&["u a 1 10", "u b 2 15", "u a 1 20"]).overlaps(), 1);
+        assert_eq!(stamps(&["u a 1 10", "u a 1 15", "u b 2 15"]).overlaps(), 1);
+        assert_eq!(stamps(&["u a 1 10", "v b 2 15", "u a 1 20"]).overlaps(), 0);
+    }
+
+    #[test]
+    fn a_unit_runs_where_it_stamped_of_late() {
+        let stamps = stamps(&["u a 1 10"]);
+        assert_eq!(stamps.place_of("u", stamps.runs[0].last).as_deref(), Some("a"));
+        assert_eq!(stamps.place_of("u", stamps.runs[0].last.plus(OF_LATE)), None);
     }
 }
