@@ -204,10 +204,7 @@ impl Topologies for MysqlStore {
     }
 
     async fn list_topologies(&self, page: &Page) -> Result<Paged<Topology>> {
-        let sql = select_topologies!(
-            "",
-            "FORCE INDEX (PRIMARY) WHERE uuid > ? ORDER BY uuid LIMIT ?"
-        );
+        let sql = select_topologies!("", "FORCE INDEX (PRIMARY) WHERE uuid > ? ORDER BY uuid LIMIT ?");
         self.list("topologies.list", sql, &[], page).await
     }
 

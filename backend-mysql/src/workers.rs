@@ -29,7 +29,8 @@ macro_rules! select_workers {
 }
 
 /// The rows of a page, by name.
-const PAGE: &str = select_workers!("qtopology_worker AS w FORCE INDEX (PRIMARY) WHERE w.name > ? ORDER BY w.name LIMIT ?");
+const PAGE: &str =
+    select_workers!("qtopology_worker AS w FORCE INDEX (PRIMARY) WHERE w.name > ? ORDER BY w.name LIMIT ?");
 
 const COUNT: &str = concat!(
     "SELECT (SELECT COUNT(*) FROM qtopology_worker), ",

@@ -142,7 +142,11 @@ mod tests {
         let left = [Arc::new(AtomicU64::new(3))];
         let measured = slice(&left, Duration::from_secs(60), |left: Arc<AtomicU64>| async move {
             let some = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |calls| calls.checked_sub(1));
-            Ok(if some.is_ok() { Step::Several(100) } else { Step::Exhausted })
+            Ok(if some.is_ok() {
+                Step::Several(100)
+            } else {
+                Step::Exhausted
+            })
         });
         assert_eq!(measured.await.unwrap().nanos.len(), 300);
     }

@@ -127,7 +127,11 @@ pub(crate) async fn call(caller: Arc<OldCaller>, what: Call) -> Result<Step> {
             run(&caller.pool, caller.assign(worker)).await?;
         }
         Call::Report => {
-            let (status, error) = if odd { ("error", "'a bad day'") } else { ("running", "''") };
+            let (status, error) = if odd {
+                ("error", "'a bad day'")
+            } else {
+                ("running", "''")
+            };
             run(&caller.pool, caller.report(status, error)).await?;
         }
         Call::List => {
