@@ -87,10 +87,10 @@ CREATE TABLE `qtopology_topology` (
   `affinity` longtext DEFAULT NULL,
   `since_us` bigint(20) NOT NULL DEFAULT timestampdiff(MICROSECOND,'1970-01-01',utc_timestamp(6)),
   `revision` bigint(20) NOT NULL DEFAULT 0,
-  PRIMARY KEY (`id`),
-  UNIQUE KEY `ux_convoke_topology_uuid` (`uuid`),
+  PRIMARY KEY (`uuid`),
   KEY `ix_convoke_topology_since` (`status`,`since_us`,`uuid`),
-  KEY `ix_convoke_topology_held` (`worker`,`uuid`,`status`)
+  KEY `ix_convoke_topology_held` (`worker`,`uuid`,`status`),
+  KEY `ix_convoke_topology_id` (`id`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
 
 CREATE TABLE `qtopology_topology_history` (
@@ -123,11 +123,11 @@ CREATE TABLE `qtopology_worker` (
   `revision` bigint(20) NOT NULL DEFAULT 0,
   `heard_slot` bigint(20) GENERATED ALWAYS AS (`last_ping_us` DIV 10000000) STORED,
   `gone` tinyint(4) DEFAULT NULL,
-  PRIMARY KEY (`id`),
-  UNIQUE KEY `ux_convoke_worker_name` (`name`),
+  PRIMARY KEY (`name`),
   KEY `ix_convoke_worker_candidacy` (`candidacy_us`),
   KEY `ix_convoke_worker_heard` (`status`,`heard_slot`),
-  KEY `ix_convoke_worker_gone` (`gone`,`name`)
+  KEY `ix_convoke_worker_gone` (`gone`,`name`),
+  KEY `ix_convoke_worker_id` (`id`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
 
 CREATE TABLE `qtopology_worker_history` (

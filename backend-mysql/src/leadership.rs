@@ -121,12 +121,12 @@ impl MysqlStore {
         let rows = self
             .write_by(AT, "CALL convoke_renew_lease(?, ?, ?, ?, ?)", &params, deadline)
             .await?;
-        let renewal = only(&rows).and_then(|row| match row.text(0)? {
-            "renewed" => Ok(Renewal::Renewed(Lease {
-                expires: row.time(4)?,
+        let renewal = only(&rows).and_then(|row| match row.some_int(0)? {
+            Some(_) => Ok(Renewal::Renewed(Lease {
+                expires: row.time(0)?,
                 ..lease.clone()
             })),
-            _ => leads_now(&row).map(Renewal::Lost),
+            None => leads_now(&row).map(Renewal::Lost),
         });
         renewal.map_err(|error| error.at(AT))
     }

@@ -169,10 +169,13 @@ fn receipt_params(receipt: &Receipt) -> [Param<'_>; 4] {
 }
 
 fn sent(rows: &[MySqlRow], message: &NewMessage) -> Result<MessageId> {
-    match (outcome(rows)?, rows.first(), message.term) {
-        (Some("sent"), Some(row), _) => Ok(MessageId::from_number(Columns(row).number(1)?)),
-        (Some("unknown"), ..) => Err(error::unknown_worker(&message.worker)),
-        (Some("stale"), _, Some(term)) => Err(error::stale_term(term)),
+    let row = rows.first().map(Columns).ok_or_else(|| unexpected("no row"))?;
+    if row.some_int(0)?.is_some() {
+        return Ok(MessageId::from_number(row.number(0)?));
+    }
+    match (row.text(1)?, message.term) {
+        ("unknown", _) => Err(error::unknown_worker(&message.worker)),
+        ("stale", Some(term)) => Err(error::stale_term(term)),
         _ => Err(unexpected("an unknown outcome")),
     }
 }

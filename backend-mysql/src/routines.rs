@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 /// Counts the changes of the procedures. Raise it with each release that changes one: a program does not replace
 /// procedures that are newer than its own.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// What a routine is, and its text, which begins (behind comments) with `CREATE PROCEDURE` or `CREATE TRIGGER`.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +48,7 @@ pub(crate) const ROUTINES: &[Routine] = routines![
     PROCEDURE "convoke_decide_announcement" "leadership/decide_announcement",
     PROCEDURE "convoke_elect" "leadership/elect",
     PROCEDURE "convoke_decide_candidacy" "leadership/decide_candidacy",
+    PROCEDURE "convoke_decide_renewal" "leadership/decide_renewal",
     PROCEDURE "convoke_find_due" "messages/find_due",
     PROCEDURE "convoke_hear_of_legacy" "qtopology/hear_of_legacy",
     PROCEDURE "qtopology_sp_add_worker_history" "qtopology/add_worker_history",

@@ -41,6 +41,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations![
     13 "0013_topologies",
     14 "0014_topology_history",
     15 "0015_gone_workers",
+    16 "0016_keyed_by_name",
 ];
 
 /// The number under which it is recorded whether the tables of a predecessor are adopted; done when they are what

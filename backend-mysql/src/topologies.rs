@@ -78,7 +78,7 @@ impl Topologies for MysqlStore {
         let rows = self
             .write(AT, "CALL convoke_assign_topologies(?, ?, ?, ?, ?, ?, ?, ?)", &params)
             .await?;
-        let answers = assignments(&rows, term).map_err(|error| error.at(AT))?;
+        let answers = assignments(&rows, term, single.is_some()).map_err(|error| error.at(AT))?;
         for (placement, answer) in placements.as_slice().iter().zip(&answers) {
             if *answer == Assignment::Assigned {
                 self.waiting.wake(&placement.worker);
@@ -204,10 +204,7 @@ impl Topologies for MysqlStore {
     }
 
     async fn list_topologies(&self, page: &Page) -> Result<Paged<Topology>> {
-        let sql = select_topologies!(
-            "",
-            "FORCE INDEX (ux_convoke_topology_uuid) WHERE uuid > ? ORDER BY uuid LIMIT ?"
-        );
+        let sql = select_topologies!("", "FORCE INDEX (PRIMARY) WHERE uuid > ? ORDER BY uuid LIMIT ?");
         self.list("topologies.list", sql, &[], page).await
     }
 

@@ -11,7 +11,6 @@ use crate::call::{Param, sql_now};
 use crate::error::{foreign_name, foreign_topology, unexpected};
 use crate::history::{trim_params, trimmed};
 use crate::row::{Columns, outcome};
-use crate::server::Family;
 use crate::store::MysqlStore;
 
 /// Restates `core::leadership::role_of`.
@@ -29,20 +28,9 @@ macro_rules! select_workers {
     };
 }
 
-/// The rows of a page, by name. MySQL reads ahead from an open range, up to 128 KiB of rows where there are many, each looked up
-/// in the table: twice as much as a page of a hundred. So there the page is taken from the index, which has the names, and
-/// only its rows are looked up. MariaDB reads nothing ahead, and is faster the plain way.
-const fn page_of_workers(family: Family) -> &'static str {
-    match family {
-        Family::MariaDb => select_workers!(
-            "qtopology_worker AS w FORCE INDEX (ux_convoke_worker_name) WHERE w.name > ? ORDER BY w.name LIMIT ?"
-        ),
-        Family::MySql => select_workers!(
-            "qtopology_worker AS n FORCE INDEX (ux_convoke_worker_name) STRAIGHT_JOIN qtopology_worker AS w ON w.id = n.id \
-             WHERE n.name > ? ORDER BY n.name LIMIT ?"
-        ),
-    }
-}
+/// The rows of a page, by name.
+const PAGE: &str =
+    select_workers!("qtopology_worker AS w FORCE INDEX (PRIMARY) WHERE w.name > ? ORDER BY w.name LIMIT ?");
 
 const COUNT: &str = concat!(
     "SELECT (SELECT COUNT(*) FROM qtopology_worker), ",
@@ -121,9 +109,8 @@ impl Workers for MysqlStore {
             .transpose()
             .map_err(|error| error.at(AT))?;
         let after = after.as_ref().map_or("", WorkerName::as_str);
-        let sql = page_of_workers(self.server.family);
         let params = [self.now_param(), after.into(), (page.limit.get() + 1).into()];
-        let rows = self.read(AT, sql, &params).await?;
+        let rows = self.read(AT, PAGE, &params).await?;
         let workers = rows
             .iter()
             .map(worker)

@@ -6,6 +6,8 @@
 #[cfg(feature = "stores")]
 mod bars;
 #[cfg(feature = "stores")]
+mod beside;
+#[cfg(feature = "stores")]
 mod floor;
 #[cfg(feature = "stores")]
 mod handing_out;
@@ -19,6 +21,8 @@ mod operation;
 pub(crate) mod place;
 #[cfg(feature = "stores")]
 mod plan;
+#[cfg(feature = "stores")]
+mod predecessor;
 #[cfg(feature = "stores")]
 mod report;
 

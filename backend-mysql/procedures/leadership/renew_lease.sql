@@ -1,5 +1,6 @@
 -- core::leadership::decide_renewal
--- Answers outcome 'renewed' with until; or 'lost' with who leads now (who, incarnation, term, until), NULLs for nobody.
+-- Answers what convoke_decide_renewal does. A lease that has more than a second left, and gets longer, needs no look at it first,
+-- unless the lock took as long to get.
 CREATE PROCEDURE convoke_renew_lease(
   IN p_name VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin,
   IN p_incarnation BIGINT,
@@ -9,35 +10,27 @@ CREATE PROCEDURE convoke_renew_lease(
 )
 SQL SECURITY INVOKER
 BEGIN
-  DECLARE v_holder VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
-  DECLARE v_holding BIGINT;
-  DECLARE v_term BIGINT;
-  DECLARE v_promised BIGINT;
-  DECLARE v_now BIGINT;
+  DECLARE v_now BIGINT DEFAULT COALESCE(p_now, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)));
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
     ROLLBACK;
     RESIGNAL;
   END;
   START TRANSACTION;
-  SELECT holder, incarnation, term, promised_until_us INTO v_holder, v_holding, v_term, v_promised
-    FROM convoke_seat WHERE id = 1 FOR UPDATE;
-  SET v_now = COALESCE(p_now, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)));
-  IF v_now < v_promised AND v_term = p_term AND v_holder = p_name AND v_holding = p_incarnation THEN
-    SET v_promised = GREATEST(v_promised, v_now + p_ttl);
-    UPDATE convoke_seat SET promised_until_us = v_promised WHERE id = 1;
+  UPDATE convoke_seat SET promised_until_us = v_now + p_ttl
+    WHERE id = 1 AND term = p_term AND holder = p_name AND incarnation = p_incarnation
+      AND v_now + 1000000 < promised_until_us AND promised_until_us < v_now + p_ttl;
+  IF ROW_COUNT() = 1
+    AND (p_now IS NOT NULL OR TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) <= v_now + 1000000) THEN
     UPDATE qtopology_worker
       SET last_ping_us = v_now,
         last_ping = CONVERT_TZ(TIMESTAMP'1970-01-01 00:00:00' + INTERVAL v_now MICROSECOND, '+00:00', @@GLOBAL.time_zone),
         revision = revision + 1
       WHERE name = p_name;
     COMMIT;
-    SELECT 'renewed' AS outcome, NULL AS who, NULL AS incarnation, NULL AS term, v_promised AS until_us;
+    SELECT v_now + p_ttl AS renewed_until_us;
   ELSE
-    COMMIT;
-    IF v_promised <= v_now THEN
-      SET v_holder = NULL;
-    END IF;
-    SELECT 'lost' AS outcome, v_holder AS who, v_holding AS incarnation, v_term AS term, v_promised AS until_us;
+    ROLLBACK;
+    CALL convoke_decide_renewal(p_name, p_incarnation, p_term, p_ttl, p_now);
   END IF;
 END

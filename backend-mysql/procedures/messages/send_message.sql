@@ -1,6 +1,6 @@
 -- core::Messages::send_message; with a term also core::leadership::check_leading, under a lock that holds off elections.
--- Answers outcome 'sent' with the id, 'unknown' or 'stale'. The worker is locked against deletion and receiving by the INSERT
--- itself, which without a term is the whole transaction.
+-- Answers the id alone, since each column costs; or no id (NULL) and outcome 'unknown' or 'stale'. The worker is locked against
+-- deletion and receiving by the INSERT itself, which without a term is the whole transaction.
 CREATE PROCEDURE convoke_send_message(
   IN p_worker VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin,
   IN p_command VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin,
@@ -19,7 +19,7 @@ send: BEGIN
   DECLARE EXIT HANDLER FOR 1048
   BEGIN
     ROLLBACK;
-    SELECT 'unknown' AS outcome, 0 AS id;
+    SELECT CAST(NULL AS SIGNED) AS id, 'unknown' AS outcome;
   END;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
@@ -32,7 +32,7 @@ send: BEGIN
       FROM convoke_seat WHERE id = 1 LOCK IN SHARE MODE;
     SET v_now = COALESCE(p_now, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)));
     IF NOT (v_leading <=> p_term AND v_now < v_promised) THEN
-      SELECT IF(COUNT(*) = 0, 'unknown', 'stale') AS outcome, 0 AS id FROM qtopology_worker WHERE name = p_worker;
+      SELECT CAST(NULL AS SIGNED) AS id, IF(COUNT(*) = 0, 'unknown', 'stale') AS outcome FROM qtopology_worker WHERE name = p_worker;
       ROLLBACK;
       LEAVE send;
     END IF;
@@ -44,5 +44,5 @@ send: BEGIN
   IF p_term IS NOT NULL THEN
     COMMIT;
   END IF;
-  SELECT 'sent' AS outcome, CAST(LAST_INSERT_ID() AS SIGNED) AS id;
+  SELECT CAST(LAST_INSERT_ID() AS SIGNED) AS id;
 END

@@ -28,14 +28,14 @@ BEGIN
       SELECT DISTINCT CONVERT(worker USING utf8mb4) COLLATE utf8mb4_nopad_bin AS name
         FROM JSON_TABLE(p_placements, '$[*]' COLUMNS (worker VARCHAR(100) CHARACTER SET utf8mb4 PATH '$.worker')) AS given
     ) AS wanted
-    STRAIGHT_JOIN qtopology_worker AS w FORCE INDEX (ux_convoke_worker_name) ON w.name = wanted.name
+    STRAIGHT_JOIN qtopology_worker AS w FORCE INDEX (PRIMARY) ON w.name = wanted.name
     LOCK IN SHARE MODE;
   SELECT COUNT(*) INTO v_locked FROM (
       SELECT CONVERT(topology USING utf8mb4) COLLATE utf8mb4_nopad_bin AS uuid
         FROM JSON_TABLE(p_placements, '$[*]' COLUMNS (topology VARCHAR(100) CHARACTER SET utf8mb4 PATH '$.topology')) AS given
         ORDER BY uuid LIMIT 1000
     ) AS wanted
-    STRAIGHT_JOIN qtopology_topology AS t FORCE INDEX (ux_convoke_topology_uuid) ON t.uuid = wanted.uuid
+    STRAIGHT_JOIN qtopology_topology AS t FORCE INDEX (PRIMARY) ON t.uuid = wanted.uuid
     FOR UPDATE;
 
   SET p_answers = '';

@@ -1,8 +1,8 @@
 -- core::Topologies::assign_topologies
 -- A single placement comes as p_topology, p_worker and p_content, the message that tells the worker; several come as p_placements, a
--- JSON array of objects of these, since reading JSON costs more than the rest of the step. Answers outcome 'stale'; or 'done' with
--- the answers, a JSON array with what convoke_assign_topology answers for each. Locks the seat (which holds off elections), then the
--- workers, then the topologies.
+-- JSON array of objects of these, since reading JSON costs more than the rest of the step. Answers nothing when a single one is
+-- assigned; else outcome 'stale', or 'done' with the answers, a JSON array with what convoke_assign_topology answers for each. Locks
+-- the seat (which holds off elections), then the workers, then the topologies.
 CREATE PROCEDURE convoke_assign_topologies(
   IN p_term BIGINT,
   IN p_topology VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin,
@@ -16,8 +16,7 @@ CREATE PROCEDURE convoke_assign_topologies(
 SQL SECURITY INVOKER
 assign: BEGIN
   DECLARE v_now BIGINT;
-  DECLARE v_leading BIGINT;
-  DECLARE v_promised BIGINT DEFAULT 0;
+  DECLARE v_promised BIGINT;
   DECLARE v_answers LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
@@ -25,10 +24,11 @@ assign: BEGIN
     RESIGNAL;
   END;
   START TRANSACTION;
-  SELECT IF(holder IS NULL, NULL, term), promised_until_us INTO v_leading, v_promised
-    FROM convoke_seat WHERE id = 1 LOCK IN SHARE MODE;
+  SET v_promised = (
+    SELECT promised_until_us FROM convoke_seat WHERE id = 1 AND term = p_term AND holder IS NOT NULL LOCK IN SHARE MODE
+  );
   SET v_now = COALESCE(p_now, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)));
-  IF NOT (v_leading <=> p_term AND v_now < v_promised) THEN
+  IF v_promised IS NULL OR v_promised <= v_now THEN
     ROLLBACK;
     SELECT 'stale' AS outcome, NULL AS answers;
     LEAVE assign;
@@ -39,5 +39,7 @@ assign: BEGIN
     CALL convoke_assign_placements(p_placements, p_command, p_ttl, v_now, v_answers);
   END IF;
   COMMIT;
-  SELECT 'done' AS outcome, CONCAT('[', v_answers, ']') AS answers;
+  IF p_placements IS NOT NULL OR v_answers <> '["assigned"]' THEN
+    SELECT 'done' AS outcome, CONCAT('[', v_answers, ']') AS answers;
+  END IF;
 END

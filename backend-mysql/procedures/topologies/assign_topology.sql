@@ -13,31 +13,35 @@ CREATE PROCEDURE convoke_assign_topology(
 SQL SECURITY INVOKER
 BEGIN
   DECLARE v_worker_status VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
-  DECLARE v_status VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
-  DECLARE v_enabled TINYINT;
-  DECLARE v_holder VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
-  DECLARE v_is_missing TINYINT DEFAULT 0;
-  -- The caller's handler is for its cursor.
-  DECLARE CONTINUE HANDLER FOR NOT FOUND SET v_is_missing = 1;
+  DECLARE v_is_free TINYINT;
 
-  SELECT status INTO v_worker_status FROM qtopology_worker WHERE name = p_worker LOCK IN SHARE MODE;
-  SELECT status, enabled <> 0, worker INTO v_status, v_enabled, v_holder
-    FROM qtopology_topology WHERE uuid = p_uuid FOR UPDATE;
-  IF v_status IS NULL THEN
+  SET v_worker_status = (SELECT status FROM qtopology_worker WHERE name = p_worker LOCK IN SHARE MODE);
+  SET v_is_free = (
+    SELECT worker IS NULL AND status <> 'error' AND enabled <> 0 FROM qtopology_topology WHERE uuid = p_uuid FOR UPDATE
+  );
+  IF v_is_free AND v_worker_status = 'alive' THEN
+    UPDATE qtopology_topology
+      SET since_us = p_now,
+        last_ping = CONVERT_TZ(TIMESTAMP'1970-01-01 00:00:00' + INTERVAL p_now MICROSECOND, '+00:00', @@GLOBAL.time_zone),
+        status = 'waiting', worker = p_worker, pid = NULL, error = NULL, revision = revision + 1
+      WHERE uuid = p_uuid;
+    CALL convoke_record_topology(p_uuid, p_now);
+    CALL convoke_tell_worker(p_worker, p_command, p_content, p_ttl, p_now);
+    SET p_answer = '["assigned"]';
+  ELSEIF v_is_free IS NULL THEN
     SET p_answer = '["unknown_topology"]';
   ELSEIF v_worker_status IS NULL THEN
     SET p_answer = '["unknown_worker"]';
-  ELSEIF v_status = 'error' THEN
-    SET p_answer = '["in_error"]';
-  ELSEIF v_holder IS NOT NULL THEN
-    SET p_answer = CONCAT('["held",', JSON_QUOTE(v_holder), ']');
-  ELSEIF NOT v_enabled THEN
-    SET p_answer = '["disabled"]';
-  ELSEIF v_worker_status <> 'alive' THEN
+  ELSEIF v_is_free THEN
     SET p_answer = CONCAT('["not_alive",', JSON_QUOTE(v_worker_status), ']');
   ELSE
-    SET p_answer = '["assigned"]';
-    CALL convoke_change_topology(p_uuid, 'waiting', 1, p_worker, NULL, NULL, p_now);
-    CALL convoke_tell_worker(p_worker, p_command, p_content, p_ttl, p_now);
+    SET p_answer = (
+      SELECT CASE
+          WHEN status = 'error' THEN '["in_error"]'
+          WHEN worker IS NOT NULL THEN CONCAT('["held",', JSON_QUOTE(worker), ']')
+          ELSE '["disabled"]'
+        END
+        FROM qtopology_topology WHERE uuid = p_uuid
+    );
   END IF;
 END

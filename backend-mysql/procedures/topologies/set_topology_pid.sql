@@ -1,5 +1,5 @@
 -- core::Topologies::set_topology_pid, core::workers::check_registration
--- Answers outcome 'accepted', 'unknown_worker', 'stale', 'unknown_topology', or 'not_held' with who has it (NULL: nobody).
+-- Answers nothing when it is accepted; else outcome 'unknown_worker', 'stale', 'unknown_topology', or 'not_held' with who has it (NULL: nobody).
 CREATE PROCEDURE convoke_set_topology_pid(
   IN p_name VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin,
   IN p_incarnation BIGINT,
@@ -9,12 +9,10 @@ CREATE PROCEDURE convoke_set_topology_pid(
 )
 SQL SECURITY INVOKER
 BEGIN
-  DECLARE v_outcome VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin DEFAULT 'accepted';
   DECLARE v_incarnation BIGINT;
-  DECLARE v_status VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
-  DECLARE v_enabled TINYINT;
+  DECLARE v_is_held TINYINT;
+  DECLARE v_outcome VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
   DECLARE v_holder VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
-  DECLARE v_error TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
   DECLARE v_now BIGINT;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
@@ -22,21 +20,28 @@ BEGIN
     RESIGNAL;
   END;
   START TRANSACTION;
-  SELECT incarnation INTO v_incarnation FROM qtopology_worker WHERE name = p_name LOCK IN SHARE MODE;
-  SELECT status, enabled <> 0, worker, error INTO v_status, v_enabled, v_holder, v_error
-    FROM qtopology_topology WHERE uuid = p_uuid FOR UPDATE;
+  SET v_incarnation = (SELECT incarnation FROM qtopology_worker WHERE name = p_name LOCK IN SHARE MODE);
+  SET v_is_held = (SELECT worker <=> p_name FROM qtopology_topology WHERE uuid = p_uuid FOR UPDATE);
   SET v_now = COALESCE(p_now, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)));
   IF v_incarnation IS NULL THEN
     SET v_outcome = 'unknown_worker';
   ELSEIF v_incarnation <> p_incarnation THEN
     SET v_outcome = 'stale';
-  ELSEIF v_status IS NULL THEN
+  ELSEIF v_is_held IS NULL THEN
     SET v_outcome = 'unknown_topology';
-  ELSEIF NOT (v_holder <=> p_name) THEN
-    SET v_outcome = 'not_held';
+  ELSEIF NOT v_is_held THEN
+    SET v_outcome = 'not_held', v_holder = (SELECT worker FROM qtopology_topology WHERE uuid = p_uuid);
   ELSE
-    CALL convoke_change_topology(p_uuid, v_status, v_enabled, v_holder, p_pid, v_error, v_now);
+    UPDATE qtopology_topology
+      SET last_ping = CONVERT_TZ(TIMESTAMP'1970-01-01 00:00:00' + INTERVAL v_now MICROSECOND, '+00:00', @@GLOBAL.time_zone),
+        pid = p_pid, revision = revision + 1
+      WHERE uuid = p_uuid AND NOT (pid <=> p_pid);
+    IF ROW_COUNT() = 1 THEN
+      CALL convoke_record_topology(p_uuid, v_now);
+    END IF;
   END IF;
   COMMIT;
-  SELECT v_outcome AS outcome, v_holder AS who;
+  IF v_outcome IS NOT NULL THEN
+    SELECT v_outcome AS outcome, v_holder AS who;
+  END IF;
 END

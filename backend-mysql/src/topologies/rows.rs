@@ -82,8 +82,10 @@ fn error_of(status: TopologyStatus, text: Option<&str>) -> Option<ErrorText> {
         .map(ErrorText::new)
 }
 
-pub(super) fn assignments(rows: &[MySqlRow], term: Term) -> Result<Vec<Assignment>> {
+/// Reads what became of several placements, or of one; nothing is answered when a single one is assigned.
+pub(super) fn assignments(rows: &[MySqlRow], term: Term, is_single: bool) -> Result<Vec<Assignment>> {
     match (outcome(rows)?, rows.first()) {
+        (None, _) if is_single => Ok(vec![Assignment::Assigned]),
         (Some("stale"), _) => Err(error::stale_term(term)),
         (Some("done"), Some(row)) => {
             let answers: Vec<Vec<String>> = serde_json::from_str(Columns(row).text(1)?)
@@ -113,7 +115,7 @@ fn assignment(answer: &[String]) -> Result<Assignment> {
 
 pub(super) fn reported(rows: &[MySqlRow], registration: &Registration, id: &TopologyId) -> Result<Reported> {
     match (outcome(rows)?, rows.first()) {
-        (Some("accepted"), _) => Ok(Reported::Accepted),
+        (None, _) => Ok(Reported::Accepted),
         (Some("disabled"), _) => Ok(Reported::Disabled),
         (Some("not_held"), Some(row)) => Ok(Reported::NotHeld(Columns(row).some_worker(1)?)),
         (Some("unknown_worker"), _) => Err(error::unknown_worker(&registration.worker)),

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use convoke_backend_mysql::MysqlDriver;
 use convoke_core::{
-    Candidacy, Command, Driver, ErrorKind, NewMessage, OpenOptions, Payload, Registration, Store, Ttl, WorkerName,
+    Candidacy, Command, Driver, ErrorKind, NewMessage, OpenOptions, Payload, Registration, Renewal, Store, Ttl,
+    WorkerName,
 };
 use convoke_test_servers::{Kind, Server, private};
 use sqlx::{AssertSqlSafe, Executor, Row};
@@ -203,6 +204,31 @@ pub(crate) async fn a_lock_that_somebody_holds_for_long_is_unavailable_and_nothi
             .elected()
             .is_some()
     );
+}
+
+pub(crate) async fn a_renewal_that_waited_for_a_lock_beyond_its_lease_is_lost(kind: Kind) {
+    let database = Databases::of(kind).empty().await;
+    let store = database.store().await;
+    let me = registered(&*store).await;
+    let lease = store.campaign(&me, Ttl::from_secs(3)).await.unwrap().elected().unwrap();
+    let mut holder = database.plain().await;
+    holder.execute("START TRANSACTION").await.unwrap();
+    holder
+        .fetch_all("SELECT id FROM convoke_seat WHERE id = 1 FOR UPDATE")
+        .await
+        .unwrap();
+    let renewing = tokio::spawn({
+        let store = store.clone();
+        async move { store.renew_lease(&lease, Ttl::from_secs(60)).await }
+    });
+    eventually("the lease is over", || async {
+        store.leader().await.unwrap().is_none()
+    })
+    .await;
+    holder.execute("ROLLBACK").await.unwrap();
+    let renewal = renewing.await.unwrap().unwrap();
+    assert!(matches!(renewal, Renewal::Lost(None)), "{renewal:?}");
+    assert_eq!(store.leader().await.unwrap(), None);
 }
 
 pub(crate) async fn a_call_that_is_killed_keeps_no_lock(kind: Kind) {

@@ -94,6 +94,7 @@ macro_rules! on_a_server {
                 a_reply_that_is_lost_leaves_a_write_unknown_and_a_read_repeated,
                 a_wrong_password_an_unknown_database_and_missing_rights_say_what_to_do,
                 a_lock_that_somebody_holds_for_long_is_unavailable_and_nothing_happened,
+                a_renewal_that_waited_for_a_lock_beyond_its_lease_is_lost,
                 a_call_that_is_killed_keeps_no_lock,
                 a_dropped_call_keeps_no_lock;
             sends:

@@ -56,10 +56,11 @@ async fn fill(node: &mut Node, version: usize) {
     let lead = |at: &str| if version < 14 { format!(", {at}") } else { String::new() };
     let lstatus_ts = if version < 14 { ", lstatus_ts" } else { "" };
     let (hour, minute) = ("NOW() - interval 1 hour", "NOW() - interval 1 minute");
+    // Who leads was heard of in the future, so that its lead lasts however slow the machine adopts.
     node.run(&format!(
         "insert into qtopology_worker(name, status, last_ping, lstatus{lstatus_ts}) values \
            ('twice', 'dead', {minute}, 'leader'{t1}), ('twice', 'alive', NOW(), ''{t2}), \
-           ('boss', 'alive', NOW(), 'leader'{t2}), ('gone', 'dead', {hour}, ''{t2}), ('Twice', 'unloaded', {hour}, ''{t2})",
+           ('boss', 'alive', NOW() + interval 1 minute, 'leader'{t2}), ('gone', 'dead', {hour}, ''{t2}), ('Twice', 'unloaded', {hour}, ''{t2})",
         t1 = lead(minute),
         t2 = lead("NOW()"),
     ))

@@ -11,6 +11,8 @@ use hdrhistogram::Histogram;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Done,
+    /// So many things were done in one call; each counts, with its share of the time.
+    Several(u64),
     /// There was nothing to do; this caller stops.
     Exhausted,
 }
@@ -96,15 +98,20 @@ where
     F: Future<Output = Result<Step>>,
 {
     let mut nanos = Histogram::new(3)?;
+    let mut calls = 0;
     let mut before = Instant::now();
     while before < end {
-        if call(caller.clone()).await? == Step::Exhausted {
-            break;
-        }
+        let done = match call(caller.clone()).await? {
+            Step::Exhausted => break,
+            Step::Done => 1,
+            Step::Several(done) => done,
+        };
         let after = Instant::now();
-        nanos.record(u64::try_from((after - before).as_nanos()).unwrap_or(u64::MAX))?;
+        let each = (after - before).as_nanos() / u128::from(done.max(1));
+        nanos.record_n(u64::try_from(each).unwrap_or(u64::MAX), done)?;
         before = after;
-        if nanos.len() % CALLS_IN_A_ROW == 0 {
+        calls += 1;
+        if calls % CALLS_IN_A_ROW == 0 {
             tokio::task::yield_now().await;
             before = Instant::now();
         }
@@ -128,6 +135,20 @@ mod tests {
         let slice = measured.await.unwrap();
         assert_eq!(slice.nanos.len(), 8);
         assert!(slice.per_second() > 8.0 / 60.0);
+    }
+
+    #[tokio::test]
+    async fn what_one_call_does_several_of_counts_each() {
+        let left = [Arc::new(AtomicU64::new(3))];
+        let measured = slice(&left, Duration::from_secs(60), |left: Arc<AtomicU64>| async move {
+            let some = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |calls| calls.checked_sub(1));
+            Ok(if some.is_ok() {
+                Step::Several(100)
+            } else {
+                Step::Exhausted
+            })
+        });
+        assert_eq!(measured.await.unwrap().nanos.len(), 300);
     }
 
     fn measured(per_second: &[u64]) -> Measured {

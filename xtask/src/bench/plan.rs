@@ -12,7 +12,7 @@ use super::measure::{Measured, slice};
 use super::operation::{self, Caller, Crowd, Operation};
 use super::place::{self, Place};
 use super::report::{Record, Report};
-use super::{Arguments, handing_out, idle};
+use super::{Arguments, beside, handing_out, idle};
 
 /// An operation and its floor take turns this often.
 const TURNS: u32 = 9;
@@ -31,6 +31,7 @@ pub(crate) fn measure_store(name: &str, arguments: &Arguments, report: &mut Repo
             if is_wanted(handing_out::NAME, arguments) {
                 handing_out::measure(name, &place, arguments.topologies, report).await?;
             }
+            beside::measure(name, &place, arguments, report).await?;
             anyhow::Ok(())
         };
         let measured = measured.await.with_context(|| format!("measuring {name}"));
