@@ -10,6 +10,8 @@ mod elections;
 #[cfg(feature = "stores")]
 mod messages;
 #[cfg(feature = "stores")]
+mod node;
+#[cfg(feature = "stores")]
 mod opening;
 
 use anyhow::Result;
@@ -61,9 +63,41 @@ pub(crate) enum Trial {
         #[arg(long, default_value_t = 20)]
         kills: usize,
     },
+    /// Workers of the published Node client and ours are one cluster, on MariaDB whatever `--store` says: one leader over
+    /// both kinds, topologies handed to either, fail-over both ways. Needs Node.js, npm and a registry that it can reach.
+    Node(NodeArguments),
     /// One process of a trial.
     #[command(hide = true)]
     Member(Member),
+    /// One worker of ours in the trial of both kinds.
+    #[command(hide = true)]
+    Peer(Peer),
+}
+
+/// How the cluster of both kinds is tried.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct NodeArguments {
+    /// How many topologies are handed out.
+    #[arg(long, default_value_t = 8)]
+    pub(crate) topologies: usize,
+    /// Only start together, hand out, and hand over in good order: about two minutes. Without it workers are also killed and
+    /// paused, and the five minutes after which the old client believes that one is dead are waited for.
+    #[arg(long)]
+    pub(crate) brief: bool,
+    /// Where to write what was seen as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<std::path::PathBuf>,
+}
+
+/// What a worker of ours in the cluster of both kinds is told.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Peer {
+    /// The store.
+    pub(crate) url: String,
+    /// Its name.
+    pub(crate) name: String,
+    /// Where it writes down when it leads, as `worker.js` does.
+    pub(crate) notes: std::path::PathBuf,
 }
 
 /// What one process of a trial is told.
@@ -103,14 +137,19 @@ pub(crate) fn run(_: &Arguments) -> Result<()> {
 #[cfg(feature = "stores")]
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    if let Trial::Member(member) = &arguments.trial {
-        return runtime.block_on(async {
-            match member.part {
-                Part::Elect => elections::take_part(member).await,
-                Part::Open => opening::take_part(member).await,
-                Part::Receive => messages::take_part(member).await,
-            }
-        });
+    match &arguments.trial {
+        Trial::Member(member) => {
+            return runtime.block_on(async {
+                match member.part {
+                    Part::Elect => elections::take_part(member).await,
+                    Part::Open => opening::take_part(member).await,
+                    Part::Receive => messages::take_part(member).await,
+                }
+            });
+        }
+        Trial::Peer(peer) => return runtime.block_on(node::peer::take_part(peer)),
+        Trial::Node(arguments) => return runtime.block_on(node::run(arguments)),
+        Trial::Elections { .. } | Trial::Opening { .. } | Trial::Messages { .. } => {}
     }
     for store in &arguments.store {
         let begun = std::time::Instant::now();
@@ -120,7 +159,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
                 Trial::Elections { processes, rounds } => elections::run(&place, processes, rounds).await,
                 Trial::Opening { processes, rounds } => opening::run(&place, processes, rounds).await,
                 Trial::Messages { messages, kills } => messages::run(&place, messages, kills).await,
-                Trial::Member(_) => Ok(String::new()),
+                Trial::Node(_) | Trial::Peer(_) | Trial::Member(_) => Ok(String::new()),
             };
             place.remove().await?;
             seen
