@@ -7,6 +7,7 @@ use clap_complete::Shell;
 use convoke::{Delay, Ttl};
 use jiff::SignedDuration;
 
+use crate::agent::AgentArgs;
 use crate::demo::{DemoArgs, TickArgs};
 use crate::guard::{BoundArgs, GuardArgs};
 use crate::installation::{CheckArgs, EmptyArgs};
@@ -58,6 +59,14 @@ pub(crate) enum Command {
     /// killed), and the lead is resigned. TERM, INT or HUP to this process stop the command first; a second one kills it;
     /// while another one leads they end it with 0.
     Lead(LeadArgs),
+    /// Take part in a cluster: run units as processes, each on one machine at a time
+    ///
+    /// Registers under its name, and runs what the cluster's leader assigns to it: topologies whose config has a command.
+    /// One of the agents leads. Each unit has a guard process beside it that holds the agent's deadline: it ends the unit,
+    /// with all that it started, before the agent could be taken for dead, also when the agent is killed, stopped or cut off
+    /// from the store. A unit is told the agent's name in CONVOKE_NAME and its own id in CONVOKE_TOPOLOGY. TERM, INT or HUP
+    /// stop all units, let go of them, and end the agent with 0; a second signal kills them.
+    Agent(AgentArgs),
     /// Look at workers, and act on them
     #[command(subcommand)]
     Worker(WorkerCommand),

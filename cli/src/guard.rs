@@ -30,11 +30,11 @@
 //! it refuse a smaller one than it has seen. (And on SQLite a process that *waits* for the lead and is stopped within a
 //! transaction locks all others out until it goes on: then nobody leads.)
 
-mod boottime;
 mod bound;
 mod family;
 mod handle;
 mod protocol;
+mod schedule;
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -56,10 +56,12 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
 
-pub(crate) use boottime::Boottime;
+pub(crate) use convoke::runtime::Boottime;
+
 pub(crate) use bound::{BoundArgs, exec};
-pub(crate) use handle::{Guard, Household};
+pub(crate) use handle::{Guard, Household, Surroundings};
 pub(crate) use protocol::{Order, Report, Status};
+pub(crate) use schedule::Schedule;
 
 /// How often to look whether what was killed is gone.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
@@ -78,12 +80,31 @@ pub(crate) struct GuardArgs {
     /// From KILL to the end of the lease, in microseconds
     #[arg(long)]
     pub(crate) margin: u64,
+    /// Let a stopped parent go on once the command is gone for want of a later deadline
+    #[arg(long)]
+    pub(crate) wake: bool,
     /// The command and its arguments
     #[arg(last = true, required = true)]
     pub(crate) command: Vec<OsString>,
 }
 
 impl GuardArgs {
+    pub(crate) fn new(schedule: Schedule, command: Vec<OsString>) -> Self {
+        let micros = |length: Duration| u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
+        Self {
+            grace: micros(schedule.grace),
+            warning: micros(schedule.warning),
+            margin: micros(schedule.margin),
+            wake: false,
+            command,
+        }
+    }
+
+    /// The same; a parent that was stopped goes on once the command is gone for want of a later deadline.
+    pub(crate) fn waking_its_parent(self) -> Self {
+        Self { wake: true, ..self }
+    }
+
     fn words(&self) -> Vec<OsString> {
         let mut words: Vec<OsString> = vec!["guard".into()];
         for (name, micros) in [
@@ -92,6 +113,9 @@ impl GuardArgs {
             ("--margin", self.margin),
         ] {
             words.extend([name.into(), micros.to_string().into()]);
+        }
+        if self.wake {
+            words.push("--wake".into());
         }
         words.push("--".into());
         words.extend_from_slice(&self.command);
@@ -173,7 +197,7 @@ impl Watch {
             if let Some(status) = self.collect()? {
                 self.clear_away()?;
                 self.tell(Report::Ended(status));
-                if self.ran_out {
+                if self.ran_out && self.args.wake {
                     self.wake_parent();
                 }
                 return Ok(());
@@ -329,7 +353,7 @@ impl Watch {
             };
             let once = Itimerspec {
                 it_interval: Timespec::default(),
-                it_value: next.as_timespec(),
+                it_value: timespec(next),
             };
             timerfd_settime(&self.timer, TimerfdTimerFlags::ABSTIME, &once).context("cannot set a timer")?;
         }
@@ -368,5 +392,15 @@ impl Watch {
             // Fails when `convoke lead` is gone, which is noticed when it is next listened to.
             let _ = link.write_all(format!("{report}\n").as_bytes());
         }
+    }
+}
+
+/// For the kernel's timers.
+fn timespec(moment: Boottime) -> Timespec {
+    let nanos = moment.as_nanos();
+    Timespec {
+        tv_sec: i64::try_from(nanos / 1_000_000_000).unwrap_or(i64::MAX),
+        // Below a thousand million, so it fits whatever the type is on this platform.
+        tv_nsec: (nanos % 1_000_000_000) as _,
     }
 }

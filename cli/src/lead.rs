@@ -5,7 +5,6 @@
 //! it resigns and passes the exit code on. Why there are never two commands at once is told in [`crate::guard`].
 
 mod events;
-mod signals;
 mod term;
 mod timing;
 
@@ -22,8 +21,9 @@ use convoke::{
 
 use crate::guard::{Boottime, Household};
 use crate::output::Output;
-use events::{Event, Voice};
-use signals::Signals;
+use crate::signals::Signals;
+use crate::voice::Voice;
+use events::Event;
 use term::Ending;
 use timing::{BackOff, Timing};
 

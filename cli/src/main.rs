@@ -3,6 +3,7 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("the convoke program needs Linux: its guard relies on subreapers and parent-death signals");
 
+mod agent;
 mod args;
 mod demo;
 mod exit;
@@ -15,8 +16,11 @@ mod message;
 mod operation;
 mod output;
 mod setting;
+mod signals;
 mod topology;
 mod trim;
+mod unit;
+mod voice;
 mod worker;
 
 use std::process::ExitCode;
@@ -70,6 +74,7 @@ async fn act(args: Args) -> Result<ExitCode> {
         timeout: args.timeout.into(),
     };
     match args.command {
+        Command::Agent(args) => return agent::run(opener.open().await?, args, output).await,
         Command::Lead(args) => return lead::run(opener.open().await?, args, output).await,
         Command::Demo(args) => return demo::run(args, output).await,
         Command::Worker(command) => worker::run(&*opener.open().await?, command, output).await?,

@@ -15,10 +15,12 @@
 
 mod agreement;
 pub mod balancer;
+mod boottime;
 mod dormancy;
 mod leader;
 mod member;
 mod settings;
+mod tenure;
 mod work;
 mod worker;
 
@@ -26,11 +28,13 @@ pub use agreement::{WORKER_TIMEOUT, agree};
 #[doc(no_inline)]
 pub use async_trait::async_trait;
 pub use balancer::{Balancer, Move, Rebalance};
+pub use boottime::Boottime;
 pub use dormancy::Dormancy;
 pub use leader::{Leader, Picture};
-pub use member::join;
+pub use member::{Member, join};
 pub use settings::{ClusterSettings, LeaderSettings, WorkerSettings};
+pub use tenure::{Deadline, Tenure};
 #[doc(no_inline)]
 pub use tokio_util::sync::CancellationToken;
-pub use work::{Failure, Unit, Work};
+pub use work::{Failure, Permanent, Unit, Work};
 pub use worker::{DRAIN, REBALANCE, SET_DISABLED, SET_ENABLED, SHUTDOWN, STOP_TOPOLOGIES, Worker};

@@ -1,14 +1,48 @@
 //! What a user implements: how one unit of work is done.
 
 use std::error::Error as StdError;
+use std::fmt;
 
 use async_trait::async_trait;
 use convoke_core::{Payload, TopologyDetails, TopologyId};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::tenure::Tenure;
+
 /// Why a unit failed: anything that can be shown.
 pub type Failure = Box<dyn StdError + Send + Sync>;
+
+/// A failure that starting again does not cure: the topology is let go of in error, and is not started again until an
+/// operator clears the error. Any other failure is started again after a while.
+///
+/// ```
+/// use convoke_runtime::{Failure, Permanent};
+///
+/// let failure = Failure::from(Permanent::new("there is no such table"));
+/// assert!(failure.is::<Permanent>());
+/// ```
+#[derive(Debug)]
+pub struct Permanent(Failure);
+
+impl Permanent {
+    /// Of this cause.
+    pub fn new(why: impl Into<Failure>) -> Self {
+        Self(why.into())
+    }
+}
+
+impl fmt::Display for Permanent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl StdError for Permanent {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source()
+    }
+}
 
 /// Does units of work.
 ///
@@ -35,11 +69,17 @@ pub trait Work: Send + Sync + 'static {
     /// Runs one unit until it is done, fails, or is asked to stop.
     ///
     /// Done without having been asked to stop: the topology is disabled and let go of, it has run its course. Failed: it is
-    /// in error, with the text of the failure, and started again after a while.
+    /// in error, with the text of the failure, and started again after a while unless the failure is [`Permanent`].
     ///
     /// The future is dropped when the unit does not stop in time, is to be killed, or when the worker could be taken for
     /// dead: dropping it must end the work at once.
     async fn run(&self, unit: Unit) -> Result<(), Failure>;
+
+    /// Waits until nothing is left of a unit whose future ended or was dropped; until then its topology is not let go of.
+    ///
+    /// For work that takes a moment to end after it was told to, such as processes. Whatever it waits for must be over by
+    /// the unit's deadline in any case. By default it waits for nothing.
+    async fn gone(&self, _topology: &TopologyId) {}
 }
 
 /// A unit under way.
@@ -47,6 +87,7 @@ pub trait Work: Send + Sync + 'static {
 pub struct Unit {
     details: TopologyDetails,
     stop: CancellationToken,
+    tenure: Tenure,
     events: mpsc::UnboundedSender<UnitEvent>,
     generation: u64,
 }
@@ -82,12 +123,14 @@ impl Unit {
     pub(crate) const fn new(
         details: TopologyDetails,
         stop: CancellationToken,
+        tenure: Tenure,
         events: mpsc::UnboundedSender<UnitEvent>,
         generation: u64,
     ) -> Self {
         Self {
             details,
             stop,
+            tenure,
             events,
             generation,
         }
@@ -120,6 +163,13 @@ impl Unit {
     #[must_use]
     pub fn stop_token(&self) -> CancellationToken {
         self.stop.clone()
+    }
+
+    /// For how long it may run. The future is dropped when that is over; this is for what must end even if this process
+    /// can't act then, because it is stopped or killed: it is to be handed to a process that can.
+    #[must_use]
+    pub fn tenure(&self) -> Tenure {
+        self.tenure.clone()
     }
 
     /// Tells which process does the work now, for people to see.

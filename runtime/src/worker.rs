@@ -13,6 +13,7 @@ use tracing::info;
 
 use crate::agreement::agree;
 use crate::settings::WorkerSettings;
+use crate::tenure::Deadline;
 use crate::work::Work;
 
 mod heartbeat;
@@ -41,6 +42,7 @@ pub struct Worker {
     settings: WorkerSettings,
     registered: watch::Sender<Option<Registration>>,
     rebalance: watch::Sender<u64>,
+    trouble: watch::Sender<Option<String>>,
 }
 
 impl Worker {
@@ -54,6 +56,7 @@ impl Worker {
             settings,
             registered: watch::Sender::new(None),
             rebalance: watch::Sender::new(0),
+            trouble: watch::Sender::new(None),
         }
     }
 
@@ -69,6 +72,13 @@ impl Worker {
         self.rebalance.subscribe()
     }
 
+    /// Why the store did not take the last ping; none while it does. For people to see: what has to be done about it is
+    /// done.
+    #[must_use]
+    pub fn trouble(&self) -> watch::Receiver<Option<String>> {
+        self.trouble.subscribe()
+    }
+
     /// Registers, works until `shutdown` or a message that says so, then ends its units in good order, lets go of them and
     /// is unloaded.
     ///
@@ -81,13 +91,13 @@ impl Worker {
     pub async fn run(&self, shutdown: CancellationToken) -> Result<()> {
         agree(&*self.store, &self.settings.cluster).await?;
         let predecessor_until = self.predecessor().await?;
-        let asked = Instant::now();
+        let until = Deadline::after(self.good_for());
         let registration = self.store.register_worker(&self.name).await?;
         let since = self.store.get_worker(&self.name).await?.last_ping;
         info!(worker = %self.name, incarnation = %registration.incarnation, "registered");
         self.registered.send_replace(Some(registration.clone()));
         let ended = self
-            .serve(registration, since, asked, predecessor_until, shutdown)
+            .serve(registration, since, until, predecessor_until, shutdown)
             .await;
         self.registered.send_replace(None);
         ended
@@ -108,17 +118,22 @@ impl Worker {
         }
     }
 
+    /// For how long a ping is good.
+    fn good_for(&self) -> Duration {
+        let timeout = self.settings.cluster.timeouts.worker.as_duration();
+        timeout.saturating_sub(self.settings.margin)
+    }
+
     async fn serve(
         &self,
         registration: Registration,
         since: Timestamp,
-        asked: Instant,
+        until: Deadline,
         predecessor: Option<Duration>,
         shutdown: CancellationToken,
     ) -> Result<()> {
-        let timeout = self.settings.cluster.timeouts.worker.as_duration();
-        let good_for = timeout.saturating_sub(self.settings.margin);
-        let (deadline, deadlines) = watch::channel(asked + good_for);
+        let good_for = self.good_for();
+        let (deadline, deadlines) = watch::channel(until);
         let (beats_in, beats) = mpsc::unbounded_channel();
         let (events_in, events) = mpsc::unbounded_channel();
         let (mail_in, mail) = mpsc::channel(64);
@@ -129,6 +144,7 @@ impl Worker {
             every: self.settings.ping_every,
             good_for,
             deadline,
+            trouble: self.trouble.clone(),
             beats: beats_in,
         };
         tasks.spawn(heart.beat());

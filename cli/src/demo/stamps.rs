@@ -19,17 +19,22 @@ pub(crate) struct TickArgs {
     every: Duration,
 }
 
-/// Appends a line `TERM NAME NANOSECONDS` again and again, in one write each, until it is stopped.
+/// Appends a line `TERM NAME NANOSECONDS` again and again, in one write each, until it is stopped. As a unit of an agent:
+/// `TOPOLOGY NAME PROCESS NANOSECONDS`.
 pub(crate) fn tick(args: &TickArgs) -> Result<std::process::ExitCode> {
-    let of_lead = |key| std::env::var(key).with_context(|| format!("{key} is not set; run it by `convoke lead`"));
-    let (term, name) = (of_lead("CONVOKE_TERM")?, of_lead("CONVOKE_NAME")?);
+    let var = |key| std::env::var(key).with_context(|| format!("{key} is not set; run it by `convoke lead` or `agent`"));
+    let name = var("CONVOKE_NAME")?;
+    let who = match std::env::var("CONVOKE_TOPOLOGY") {
+        Ok(topology) => format!("{topology} {name} {}", std::process::id()),
+        Err(_) => format!("{} {name}", var("CONVOKE_TERM")?),
+    };
     let mut file = OpenOptions::new()
         .create(true)
         .append(true)
         .open(&args.file)
         .context("cannot open the file")?;
     loop {
-        file.write_all(format!("{term} {name} {}\n", Boottime::now()).as_bytes())?;
+        file.write_all(format!("{who} {}\n", Boottime::now()).as_bytes())?;
         std::thread::sleep(args.every);
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
-use super::boottime::Boottime;
+use super::Boottime;
 
 /// What `convoke exec-bound` is told.
 #[derive(Clone, Debug, clap::Args)]

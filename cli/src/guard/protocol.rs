@@ -6,7 +6,7 @@ use std::str::FromStr;
 use anyhow::{Context, bail};
 use rustix::process::WaitStatus;
 
-use super::boottime::Boottime;
+use super::Boottime;
 
 /// What `convoke lead` tells its guard. That the socket ends says: `convoke lead` is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What `convoke lead` says on standard error: sentences for people, or a line of JSON each.
+//! What `convoke lead` says.
 
 use std::fmt;
 
@@ -56,31 +56,5 @@ impl fmt::Display for Event {
             }
             Self::StoreFailed { error } => write!(f, "the store fails, trying again: {error}"),
         }
-    }
-}
-
-/// Who says it, and in which form.
-#[derive(Clone, Debug)]
-pub(crate) struct Voice {
-    pub(crate) name: String,
-    pub(crate) json: bool,
-}
-
-impl Voice {
-    /// Says it. A reader who went away is no reason to stop leading.
-    pub(crate) fn say(&self, event: &Event) {
-        use std::io::Write;
-        #[derive(Serialize)]
-        struct Line<'a> {
-            worker: &'a str,
-            #[serde(flatten)]
-            event: &'a Event,
-        }
-        let worker = &self.name;
-        let line = match serde_json::to_string(&Line { worker, event }) {
-            Ok(line) if self.json => line,
-            _ => format!("convoke: {worker}: {event}"),
-        };
-        let _ = writeln!(std::io::stderr(), "{line}");
     }
 }

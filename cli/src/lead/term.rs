@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::Contender;
 use super::events::Event;
-use crate::guard::{Boottime, Guard, GuardArgs, Order, Report, Status};
+use crate::guard::{Boottime, Guard, GuardArgs, Order, Report, Status, Surroundings};
 
 /// How often the leader marks what is over.
 const REFRESH_EVERY: Duration = Duration::from_secs(10);
@@ -92,7 +92,7 @@ impl Running<'_> {
         }
         loop {
             // Half of the margin is the guard's to do its work; then it is taken out of its hands.
-            let last = self.deadline.minus(self.contender.timing.margin / 2);
+            let last = self.deadline.minus(self.contender.timing.guard.margin / 2);
             let goes_on = tokio::select! {
                 report = self.guard.report() => match report {
                     Some(Report::Ended(status)) => return self.ended(status, told > 0),
@@ -186,18 +186,11 @@ impl Running<'_> {
 
 impl Contender {
     fn start_guard(&self, lease: &Lease) -> Result<Guard> {
-        let micros = |length: Duration| u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
-        let args = GuardArgs {
-            grace: micros(self.timing.grace),
-            warning: micros(self.timing.warning),
-            margin: micros(self.timing.margin),
-            command: self.command.clone(),
-        };
-        let env = [
-            ("CONVOKE_TERM", lease.term.to_string()),
-            ("CONVOKE_NAME", lease.registration.worker.to_string()),
-        ];
-        Guard::start(&args, &env, &self.household)
+        let args = GuardArgs::new(self.timing.guard, self.command.clone()).waking_its_parent();
+        let mut surroundings = Surroundings::default();
+        surroundings.set("CONVOKE_TERM", lease.term.to_string());
+        surroundings.set("CONVOKE_NAME", lease.registration.worker.to_string());
+        Guard::start(&args, surroundings, &self.household)
     }
 }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use convoke::{Result, Ttl, error};
 
+use crate::guard::Schedule;
+
 /// The shortest lease that can be kept: below, a busy host would lose it all the time.
 const SHORTEST: Duration = Duration::from_millis(100);
 
@@ -12,12 +14,8 @@ const SHORTEST: Duration = Duration::from_millis(100);
 pub(crate) struct Timing {
     /// How long each lease is.
     pub(crate) ttl: Ttl,
-    /// From TERM to KILL when the command is told to stop while the lease is kept.
-    pub(crate) grace: Duration,
-    /// From TERM to KILL when the lease runs out.
-    pub(crate) warning: Duration,
-    /// From KILL to the end of the lease.
-    pub(crate) margin: Duration,
+    /// When the command's guard acts.
+    pub(crate) guard: Schedule,
     /// From one renewal to the next.
     pub(crate) renew_every: Duration,
     /// The longest from one campaign to the next while another leads.
@@ -25,9 +23,8 @@ pub(crate) struct Timing {
 }
 
 impl Timing {
-    /// The margin is a tenth of the ttl (25 ms to 2 s), the warning a quarter of it or the grace if that is less. So
-    /// more than half of the ttl remains for renewing, which begins after a third of it, or after 5 s: a worker is
-    /// given up for dead when nothing is heard of it for 30 s.
+    /// Renewing begins after a third of the ttl, or after 5 s: a worker is given up for dead when nothing is heard of it
+    /// for 30 s.
     ///
     /// # Errors
     /// InvalidArgument when the ttl is shorter than 100 ms.
@@ -39,9 +36,7 @@ impl Timing {
         }
         Ok(Self {
             ttl,
-            grace,
-            warning: grace.min(length / 4),
-            margin: (length / 10).clamp(Duration::from_millis(25), Duration::from_secs(2)),
+            guard: Schedule::new(length, grace),
             renew_every: (length / 3).min(Duration::from_secs(5)),
             campaign_every: (length / 2).min(Duration::from_secs(1)),
         })
@@ -94,7 +89,7 @@ mod tests {
     fn two_renewals_fit_before_the_command_is_warned() {
         for ttl in [100, 150, 300, 1_000, 10_000, 60_000, 3_600_000] {
             let timing = Timing::new(Ttl::from_millis(ttl), Duration::from_secs(10)).unwrap();
-            let warned = timing.ttl.as_duration() - timing.margin - timing.warning;
+            let warned = timing.ttl.as_duration() - timing.guard.margin - timing.guard.warning;
             assert!(timing.renew_every < warned, "{ttl} {timing:?}");
             assert!(
                 warned - timing.renew_every >= timing.ttl.as_duration() / 10,

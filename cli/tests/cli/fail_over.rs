@@ -9,7 +9,7 @@ use std::time::Duration;
 use convoke_test_servers::Kind;
 use rustix::process::Signal;
 
-use crate::world::{HostWatch, Lead, Run, Runs, World, now};
+use crate::world::{HostWatch, Process, Run, Runs, World, now};
 
 /// As short as a lease may reasonably be, so that many fit into little time.
 const TTL: Duration = Duration::from_millis(300);
@@ -51,7 +51,7 @@ struct Seen {
 }
 
 fn fail_over_and_over(store: &str, world: &World) {
-    let mut contenders: Vec<Lead> = NAMES.iter().map(|name| world.lead(name, TTL, &["@stamp"])).collect();
+    let mut contenders: Vec<Process> = NAMES.iter().map(|name| world.lead(name, TTL, &["@stamp"])).collect();
     let mut seen = Seen {
         host: HostWatch::of(world),
         took: Vec::new(),
@@ -79,9 +79,9 @@ fn fail_over_and_over(store: &str, world: &World) {
 
 impl Seen {
     /// Waits for the command of the next term.
-    fn next(&mut self, world: &World, run: &Run, began: u64, contenders: &[Lead]) {
+    fn next(&mut self, world: &World, run: &Run, began: u64, contenders: &[Process]) {
         let complaint = || {
-            let said = |lead: &Lead| (lead.name.clone(), lead.pid(), lead.said_since(began));
+            let said = |lead: &Process| (lead.name.clone(), lead.pid(), lead.said_since(began));
             let said: Vec<_> = contenders.iter().map(said).collect();
             format!("after {} fail-overs, {run:?}; {said:#?}", self.took.len())
         };

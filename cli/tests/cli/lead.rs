@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::world::{Lead, World, mark, now, processes_with, signal_to, until};
+use crate::world::{Process, World, mark, now, processes_with, signal_to, until};
 
 const TTL: Duration = Duration::from_millis(600);
 /// Nobody takes over within this by waiting for the end of a lease.
 const LONG: Duration = Duration::from_secs(600);
 
 /// Leads with a command that does `trap` on TERM, and waits until it would.
-fn lead_with_trap(world: &World, ttl: Duration, grace: &str, trap: &str) -> Lead {
+fn lead_with_trap(world: &World, ttl: Duration, grace: &str, trap: &str) -> Process {
     let ready = world.file("ready");
     let script = format!(
         "trap '{trap}' TERM; echo > {}; while :; do sleep 0.05; done",

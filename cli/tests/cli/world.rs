@@ -112,18 +112,18 @@ impl World {
         path.to_str().unwrap().to_owned()
     }
 
-    pub(crate) fn lead(&self, name: &str, ttl: Duration, command: &[&str]) -> Lead {
+    pub(crate) fn lead(&self, name: &str, ttl: Duration, command: &[&str]) -> Process {
         self.lead_with(name, ttl, &[], command)
     }
 
-    pub(crate) fn lead_with(&self, name: &str, ttl: Duration, options: &[&str], command: &[&str]) -> Lead {
+    pub(crate) fn lead_with(&self, name: &str, ttl: Duration, options: &[&str], command: &[&str]) -> Process {
         let stamps = self.file("stamps").display().to_string();
         let stamp = [env!("CARGO_BIN_EXE_convoke"), "tick", &stamps, "--every", "2ms"];
         let command = if command == ["@stamp"] { &stamp[..] } else { command };
         let ttl = format!("{}ms", ttl.as_millis());
         let mut convoke = self.convoke(&["lead", "--as", name, "--ttl", &ttl]);
         convoke.args(options).arg("--").args(command);
-        Lead::start(name, convoke)
+        Process::start(name, convoke)
     }
 
     /// What the commands wrote.
@@ -197,16 +197,16 @@ fn create_database(server: &str, name: &str) {
     runtime.block_on(create).unwrap();
 }
 
-/// A running `convoke lead`. Killed when dropped; its guard then ends its command.
-pub(crate) struct Lead {
+/// A running `convoke lead` or `convoke agent`. Killed when dropped; its guards then end their commands.
+pub(crate) struct Process {
     pub(crate) name: String,
     process: Child,
     /// Each line, and when it was read.
     said: Arc<Mutex<Vec<(u64, String)>>>,
 }
 
-impl Lead {
-    fn start(name: &str, mut convoke: Command) -> Self {
+impl Process {
+    pub(crate) fn start(name: &str, mut convoke: Command) -> Self {
         let mut process = convoke.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let said = Arc::new(Mutex::new(Vec::new()));
         let (lines, into) = (BufReader::new(process.stderr.take().unwrap()).lines(), said.clone());
@@ -276,7 +276,7 @@ impl Lead {
     }
 }
 
-impl Drop for Lead {
+impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use convoke_core::{Error, Registration, Store};
 use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
 use tracing::warn;
+
+use crate::tenure::Deadline;
 
 /// What the heart has to say.
 #[derive(Debug)]
@@ -23,7 +24,9 @@ pub(crate) struct Heart {
     pub(crate) every: Duration,
     /// For how long one ping is good: the worker time-out without the margin.
     pub(crate) good_for: Duration,
-    pub(crate) deadline: watch::Sender<Instant>,
+    pub(crate) deadline: watch::Sender<Deadline>,
+    /// Why the store did not take the last ping; none when it did.
+    pub(crate) trouble: watch::Sender<Option<String>>,
     pub(crate) beats: mpsc::UnboundedSender<Beat>,
 }
 
@@ -35,22 +38,24 @@ impl Heart {
         loop {
             beats.tick().await;
             // The store hears of the worker after this instant, so its patience ends later than ours.
-            let asked = Instant::now();
+            let next = Deadline::after(self.good_for);
             match self.store.ping_worker(&self.registration).await {
                 Ok(()) => {
-                    let was_over = *self.deadline.borrow() <= Instant::now();
-                    self.deadline.send_replace(asked + self.good_for);
+                    let was_over = self.deadline.borrow().is_over();
+                    self.deadline.send_replace(next);
+                    self.trouble.send_if_modified(|trouble| trouble.take().is_some());
                     if was_over {
                         self.say(Beat::Back);
                     }
                 }
                 Err(error) if error.is_fenced() || error.kind() == convoke_core::ErrorKind::NotFound => {
-                    self.deadline.send_replace(asked);
+                    self.deadline.send_replace(Deadline::after(Duration::ZERO));
                     self.say(Beat::Fenced(error));
                     return;
                 }
                 Err(error) => {
-                    warn!(%error, "the store was not reached; units stop before the worker is taken for dead")
+                    warn!(%error, "the store was not reached; units stop before the worker is taken for dead");
+                    self.trouble.send_replace(Some(error.to_string()));
                 }
             }
         }

@@ -11,15 +11,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::tenure::{Deadline, Tenure};
 use crate::work::{End, Unit, UnitEvent, What, Work};
-
-/// Until when the worker surely is not taken for dead, by this process's monotonic clock.
-pub(crate) type Deadline = watch::Receiver<Instant>;
 
 /// Starts units and knows which run.
 pub(crate) struct Running {
     work: Arc<dyn Work>,
-    deadline: Deadline,
+    deadlines: watch::Receiver<Deadline>,
     stop_within: Duration,
     events: mpsc::UnboundedSender<UnitEvent>,
     units: BTreeMap<TopologyId, Entry>,
@@ -47,13 +45,13 @@ pub(crate) struct Ended {
 impl Running {
     pub(crate) fn new(
         work: Arc<dyn Work>,
-        deadline: Deadline,
+        deadlines: watch::Receiver<Deadline>,
         stop_within: Duration,
         events: mpsc::UnboundedSender<UnitEvent>,
     ) -> Self {
         Self {
             work,
-            deadline,
+            deadlines,
             stop_within,
             events,
             units: BTreeMap::new(),
@@ -73,8 +71,8 @@ impl Running {
         self.units.is_empty()
     }
 
-    /// Starts a unit whose report of running was accepted.
-    pub(crate) fn start(&mut self, details: TopologyDetails) {
+    /// Starts a unit whose report of running was accepted, under the deadline that held before it was reported.
+    pub(crate) fn start(&mut self, details: TopologyDetails, until: Deadline) {
         self.generation += 1;
         let id = details.topology.id.clone();
         let entry = Entry {
@@ -84,7 +82,14 @@ impl Running {
             drop: CancellationToken::new(),
             asked: false,
         };
-        let unit = Unit::new(details, entry.stop.clone(), self.events.clone(), entry.generation);
+        let tenure = Tenure::new(until, self.deadlines.clone());
+        let unit = Unit::new(
+            details,
+            entry.stop.clone(),
+            tenure.clone(),
+            self.events.clone(),
+            entry.generation,
+        );
         let task = run(
             Arc::clone(&self.work),
             unit,
@@ -92,7 +97,7 @@ impl Running {
                 stop: entry.stop.clone(),
                 drop: entry.drop.clone(),
                 within: self.stop_within,
-                deadline: self.deadline.clone(),
+                tenure,
             },
         );
         let (events, topology, generation) = (self.events.clone(), id.clone(), entry.generation);
@@ -165,7 +170,7 @@ struct Stops {
     stop: CancellationToken,
     drop: CancellationToken,
     within: Duration,
-    deadline: Deadline,
+    tenure: Tenure,
 }
 
 /// Runs a unit to its end. What holds the work is dropped before this returns.
@@ -174,40 +179,43 @@ async fn run(work: Arc<dyn Work>, unit: Unit, stops: Stops) -> End {
         stop,
         drop,
         within,
-        deadline,
+        tenure,
     } = stops;
+    let id = unit.id().clone();
     let overdue = async {
         stop.cancelled().await;
         tokio::time::sleep(within).await;
     };
     let running = AssertUnwindSafe(work.run(unit)).catch_unwind();
-    tokio::select! {
+    let end = tokio::select! {
         biased;
-        () = over(deadline, within, &stop) => End::Orphaned,
+        () = over(tenure, within, &stop) => End::Orphaned,
         () = drop.cancelled() => End::Dropped,
         () = overdue => End::Dropped,
         ended = running => match ended {
             Ok(result) => End::Returned(result),
             Err(panic) => End::Panicked(text_of(panic.as_ref())),
         },
-    }
+    };
+    work.gone(&id).await;
+    end
 }
 
 /// Waits until the deadline is over. Before that, with half of what is left but not more than it may take, the unit is
 /// asked to stop.
-async fn over(mut deadline: Deadline, within: Duration, stop: &CancellationToken) {
+async fn over(mut tenure: Tenure, within: Duration, stop: &CancellationToken) {
     loop {
-        let end = *deadline.borrow_and_update();
+        let end = Instant::from_std(tenure.until().instant());
         let left = end.saturating_duration_since(Instant::now());
         let warning = end.checked_sub(within.min(left / 4)).unwrap_or(end);
+        let runs_out = async {
+            sleep_until(warning).await;
+            stop.cancel();
+            sleep_until(end).await;
+        };
         tokio::select! {
-            changed = deadline.changed() => if changed.is_err() { return },
-            () = sleep_until(warning) => {
-                tokio::select! {
-                    changed = deadline.changed() => if changed.is_err() { return },
-                    () = async { stop.cancel(); sleep_until(end).await } => return,
-                }
-            }
+            prolonged = tenure.prolonged() => if prolonged.is_none() { return },
+            () = runs_out => return,
         }
     }
 }

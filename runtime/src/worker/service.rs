@@ -8,7 +8,7 @@ use convoke_core::{
     TopologyStatus, WorkerName, WorkerStatus, stream,
 };
 use futures_util::TryStreamExt;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -16,8 +16,9 @@ use tracing::{info, warn};
 use super::Worker;
 use super::heartbeat::Beat;
 use super::mailbox::{Mail, Request};
-use super::running::{Deadline, Running};
-use crate::work::{End, UnitEvent, What};
+use super::running::Running;
+use crate::tenure::Deadline;
+use crate::work::{End, Failure, Permanent, UnitEvent, What};
 
 pub(super) struct Inputs {
     pub(super) beats: mpsc::UnboundedReceiver<Beat>,
@@ -34,7 +35,7 @@ pub(super) struct Service<'a> {
     pub(super) restarts: BTreeMap<TopologyId, Restart>,
     /// Before this nothing is started.
     pub(super) starts_from: Instant,
-    pub(super) deadline: Deadline,
+    pub(super) deadline: watch::Receiver<Deadline>,
     pub(super) good_for: Duration,
     pub(super) is_dormant: bool,
 }
@@ -163,6 +164,8 @@ impl Service<'_> {
             Ok(details) => details,
             Err(error) => return warn!(topology = %id, %error, "a topology was not read"),
         };
+        // Read before the report: what is accepted may be taken away again once this deadline is over.
+        let until = *self.deadline.borrow();
         match self
             .store()
             .report_topology(&self.registration, id, &Report::Running)
@@ -170,7 +173,7 @@ impl Service<'_> {
         {
             Ok(Reported::Accepted) => {
                 info!(topology = %id, "started");
-                self.running.start(details);
+                self.running.start(details, until);
             }
             Ok(Reported::Disabled) => self.report(id, &Report::Released).await,
             Ok(Reported::NotHeld(holder)) => info!(topology = %id, ?holder, "it is not this worker's any more"),
@@ -182,7 +185,8 @@ impl Service<'_> {
     /// is patient: it would hardly run before it is asked to stop.
     fn may_start(&self) -> bool {
         let now = Instant::now();
-        self.starts_from <= now && now + self.good_for / 2 < *self.deadline.borrow()
+        let until = *self.deadline.borrow();
+        self.starts_from <= now && (now + self.good_for / 2).into_std() < until.instant() && !until.is_over()
     }
 
     async fn restart_due(&mut self) {
@@ -253,6 +257,7 @@ impl Service<'_> {
                 }
                 self.report(id, &Report::Released).await;
             }
+            End::Returned(Err(why)) if why.is::<Permanent>() => self.given_up(id, &why).await,
             End::Returned(Err(why)) => self.failed(id, &why.to_string(), ended.ran_for).await,
             End::Panicked(why) => self.failed(id, &why, ended.ran_for).await,
             End::Dropped => self.report(id, &Report::Released).await,
@@ -272,6 +277,14 @@ impl Service<'_> {
             },
         );
         self.report(id, &Report::Failed(ErrorText::new(why))).await;
+    }
+
+    /// It failed for good: it stays in error, without a worker.
+    async fn given_up(&mut self, id: &TopologyId, why: &Failure) {
+        warn!(topology = %id, %why, "it failed, and is not started again");
+        self.restarts.remove(id);
+        self.report(id, &Report::Failed(ErrorText::new(why.to_string()))).await;
+        self.report(id, &Report::Released).await;
     }
 
     async fn report(&mut self, id: &TopologyId, report: &Report) {

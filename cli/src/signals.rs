@@ -1,10 +1,10 @@
-//! The signals that end `convoke lead`.
+//! The signals that end a process which runs commands.
 
 use anyhow::{Context, Result};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// How often TERM, INT or HUP came: the first time asks the command to stop, the second kills it.
+/// How often TERM, INT or HUP came: the first time asks its commands to stop, the second kills them.
 #[derive(Clone, Debug)]
 pub(crate) struct Signals(watch::Receiver<u32>);
 

@@ -1,0 +1,211 @@
+//! One unit: its process under a guard, from its start to its last trace.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
+
+use convoke::WorkerName;
+use convoke::runtime::{CancellationToken, Failure, Permanent, Tenure, Unit};
+
+use super::events::Event;
+use crate::guard::{Guard, GuardArgs, Household, Order, Report, Schedule, Status, Surroundings};
+use crate::unit::{Restart, UnitConfig};
+use crate::voice::Voice;
+
+/// How long to wait before a unit whose guard was killed is started again.
+const AFTER_A_KILLED_GUARD: Duration = Duration::from_secs(1);
+
+/// Keeps one unit running as its config says.
+pub(super) struct Keeper {
+    pub(super) unit: Unit,
+    pub(super) config: UnitConfig,
+    pub(super) worker: WorkerName,
+    pub(super) household: Household,
+    pub(super) schedule: Schedule,
+    pub(super) wake_agent: bool,
+    pub(super) restart_after: (Duration, Duration),
+    pub(super) voice: Voice,
+    /// Kills the unit when cancelled.
+    pub(super) kill: CancellationToken,
+}
+
+/// How a process came to its end. Nothing is left of it in each case.
+enum End {
+    /// By itself.
+    Itself(Status),
+    /// It was told to stop, or killed.
+    Told,
+    /// Its guard ended it for want of a later deadline.
+    RanOut,
+    /// Its guard was killed.
+    GuardGone,
+}
+
+impl Keeper {
+    pub(super) async fn keep(self) -> Result<(), Failure> {
+        let stop = self.unit.stop_token();
+        let mut tenure = self.unit.tenure();
+        let mut pause = self.restart_after.0;
+        loop {
+            let began = tokio::time::Instant::now();
+            let rest = match self.run_once(&mut tenure).await? {
+                End::Told => return Ok(()),
+                End::Itself(status) => {
+                    self.judge(status)?;
+                    if began.elapsed() > self.restart_after.1 {
+                        pause = self.restart_after.0;
+                    }
+                    if self.config.restart != Restart::Always {
+                        return Ok(());
+                    }
+                    let rest = pause;
+                    pause = (pause * 2).min(self.restart_after.1);
+                    rest
+                }
+                End::RanOut => Duration::ZERO,
+                End::GuardGone => AFTER_A_KILLED_GUARD,
+            };
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                () = self.kill.cancelled() => return Ok(()),
+                () = self.may_go_on(&mut tenure, rest) => {}
+            }
+        }
+    }
+
+    /// Waits for so long, and then until there is time for a process to run.
+    async fn may_go_on(&self, tenure: &mut Tenure, rest: Duration) {
+        let until = tokio::time::Instant::now() + rest;
+        let least = (self.schedule.margin + self.schedule.warning) * 2;
+        loop {
+            let rested = until <= tokio::time::Instant::now();
+            if rested && tenure.until().boottime().remaining() > least {
+                return;
+            }
+            tokio::select! {
+                prolonged = tenure.prolonged() => if prolonged.is_none() {
+                    // Whoever waits for this is dropped with the unit.
+                    std::future::pending::<()>().await;
+                },
+                () = tokio::time::sleep_until(until), if !rested => {}
+            }
+        }
+    }
+
+    /// Whether it ended well.
+    fn judge(&self, status: Status) -> Result<(), Failure> {
+        let why = match status {
+            Status::Exited(0) => return Ok(()),
+            status => format!("the command {status}"),
+        };
+        Err(match self.config.restart {
+            Restart::Never => Permanent::new(why).into(),
+            Restart::OnFailure | Restart::Always => why.into(),
+        })
+    }
+
+    async fn run_once(&self, tenure: &mut Tenure) -> Result<End, Failure> {
+        let mut guard = self.start_guard()?;
+        let end = self.watch(&mut guard, tenure).await;
+        guard.end().await?;
+        self.unit.set_process(None);
+        Ok(end)
+    }
+
+    fn start_guard(&self) -> Result<Guard, Failure> {
+        let config = &self.config;
+        if let Some(directory) = &config.working_dir
+            && !Path::new(directory).is_dir()
+        {
+            return Err(format!("the working_dir {} is not a directory here", directory.display()).into());
+        }
+        let mut surroundings = Surroundings::default();
+        surroundings.working_dir.clone_from(&config.working_dir);
+        // It may hold a password.
+        surroundings.keep_back("CONVOKE_STORE");
+        for (name, value) in &config.env {
+            surroundings.set(name, value);
+        }
+        surroundings.set("CONVOKE_NAME", self.worker.as_str());
+        surroundings.set("CONVOKE_TOPOLOGY", self.unit.id().as_str());
+        let command: Vec<OsString> = config.command.iter().map(OsString::from).collect();
+        let mut args = GuardArgs::new(self.schedule, command);
+        if self.wake_agent {
+            args = args.waking_its_parent();
+        }
+        Ok(Guard::start(&args, surroundings, &self.household)?)
+    }
+
+    /// Stays with a guard until it has nothing more to do, or does not do it.
+    async fn watch(&self, guard: &mut Guard, tenure: &mut Tenure) -> End {
+        let stop = self.unit.stop_token();
+        let (mut stopped, mut killed, mut ran_out, mut lasts) = (false, false, false, true);
+        if guard.order(Order::Until(tenure.until().boottime())).is_err() {
+            return self.lost_guard(stopped);
+        }
+        loop {
+            // Half of the margin is the guard's to do its work; then it is taken out of its hands.
+            let last = tenure.until().boottime().minus(self.schedule.margin / 2);
+            let order = tokio::select! {
+                report = guard.report() => match report {
+                    Some(Report::Ended(status)) => {
+                        self.say(Event::UnitEnded { topology: self.unit.id().clone(), how: status.to_string() });
+                        return match (stopped || killed, ran_out) {
+                            (true, _) => End::Told,
+                            (false, true) => End::RanOut,
+                            (false, false) => End::Itself(status),
+                        };
+                    }
+                    Some(Report::TooLate) => return if stopped || killed { End::Told } else { End::RanOut },
+                    Some(Report::Started(pid)) => {
+                        self.unit.set_process(u32::try_from(pid).ok());
+                        self.say(Event::UnitStarted { topology: self.unit.id().clone(), pid });
+                        None
+                    }
+                    Some(Report::RunningOut) => {
+                        ran_out = true;
+                        self.say(Event::UnitRunsOut { topology: self.unit.id().clone() });
+                        None
+                    }
+                    None => return self.lost_guard(stopped || killed),
+                },
+                prolonged = tenure.prolonged(), if lasts => {
+                    lasts = prolonged.is_some();
+                    prolonged.map(|until| Order::Until(until.boottime()))
+                }
+                () = stop.cancelled(), if !stopped => {
+                    stopped = true;
+                    Some(Order::Stop)
+                }
+                () = self.kill.cancelled(), if !killed => {
+                    killed = true;
+                    Some(Order::Kill)
+                }
+                () = tokio::time::sleep(last.remaining()) => {
+                    self.say(Event::GuardLate { topology: self.unit.id().clone() });
+                    return End::RanOut;
+                }
+            };
+            if let Some(order) = order
+                && guard.order(order).is_err()
+            {
+                return self.lost_guard(stopped || killed);
+            }
+        }
+    }
+
+    fn lost_guard(&self, told: bool) -> End {
+        if told {
+            // It had nothing to do yet when it was told to stop, or was killed along with this.
+            return End::Told;
+        }
+        self.say(Event::GuardGone {
+            topology: self.unit.id().clone(),
+        });
+        End::GuardGone
+    }
+
+    fn say(&self, event: Event) {
+        self.voice.say(&event);
+    }
+}
