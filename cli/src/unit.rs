@@ -1,9 +1,13 @@
 //! The config of a unit that `convoke agent` runs.
 
+mod qtopology;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
+
+pub(crate) use qtopology::unit;
 
 /// What to run, and how.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

@@ -63,15 +63,12 @@ pub(crate) enum Trial {
         #[arg(long, default_value_t = 20)]
         kills: usize,
     },
-    /// Workers of the published Node client and ours are one cluster, on MariaDB whatever `--store` says: one leader over
+    /// Workers of the published Node client and `convoke agent`s are one cluster, on MariaDB whatever `--store` says: one leader over
     /// both kinds, topologies handed to either, fail-over both ways. Needs Node.js, npm and a registry that it can reach.
     Node(NodeArguments),
     /// One process of a trial.
     #[command(hide = true)]
     Member(Member),
-    /// One worker of ours in the trial of both kinds.
-    #[command(hide = true)]
-    Peer(Peer),
 }
 
 /// How the cluster of both kinds is tried.
@@ -87,17 +84,6 @@ pub(crate) struct NodeArguments {
     /// Where to write what was seen as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<std::path::PathBuf>,
-}
-
-/// What a worker of ours in the cluster of both kinds is told.
-#[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Peer {
-    /// The store.
-    pub(crate) url: String,
-    /// Its name.
-    pub(crate) name: String,
-    /// Where it writes down when it leads, as `worker.js` does.
-    pub(crate) notes: std::path::PathBuf,
 }
 
 /// What one process of a trial is told.
@@ -147,7 +133,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
                 }
             });
         }
-        Trial::Peer(peer) => return runtime.block_on(node::peer::take_part(peer)),
         Trial::Node(arguments) => return runtime.block_on(node::run(arguments)),
         Trial::Elections { .. } | Trial::Opening { .. } | Trial::Messages { .. } => {}
     }
@@ -159,7 +144,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
                 Trial::Elections { processes, rounds } => elections::run(&place, processes, rounds).await,
                 Trial::Opening { processes, rounds } => opening::run(&place, processes, rounds).await,
                 Trial::Messages { messages, kills } => messages::run(&place, messages, kills).await,
-                Trial::Node(_) | Trial::Peer(_) | Trial::Member(_) => Ok(String::new()),
+                Trial::Node(_) | Trial::Member(_) => Ok(String::new()),
             };
             place.remove().await?;
             seen

@@ -1,7 +1,7 @@
-//! `cargo xtask trial node`: workers of the published Node client and ours in one cluster, on MariaDB.
+//! `cargo xtask trial node`: workers of the published Node client and `convoke agent`s in one cluster, on MariaDB.
 //!
-//! The packages are pinned by `node/package-lock.json`. All workers are processes. Who leads is looked at every 10 ms in the
-//! store and written down by each worker itself; what runs is judged by the time stamps that the topologies write.
+//! The packages are pinned by `node/package-lock.json`. Who leads is looked at every 10 ms in the store, and said by each
+//! worker itself; what runs is judged by the time stamps that the topologies write.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use serde::Serialize;
 
 mod cluster;
 mod packages;
-pub(crate) mod peer;
+mod process;
 mod stamps;
 mod steps;
 mod watch;
@@ -105,7 +105,8 @@ impl Report {
                 .collect::<String>(),
         );
         let views = format!(
-            "two of ours never; with a Node client, which looks every 5 s, for {:.1} s at the longest",
+            "two at a time: of ours for {:.1} s; with a Node client, which looks every 5 s, for {:.1} s",
+            self.own_views.ours_ms as f64 / 1_000.0,
             self.own_views.others_ms as f64 / 1_000.0
         );
         let once = format!(

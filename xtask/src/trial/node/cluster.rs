@@ -2,43 +2,27 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use convoke::{Limit, Page, Payload, Store, Topology, TopologyId, TopologyStatus, WorkerName, WorkerStatus};
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::Signal;
 use sqlx::{Connection, MySqlConnection};
 
 use super::monotonic;
+use super::process::{Kind, Process, Said};
 use super::stamps::Stamps;
 use super::watch::{Views, Watch};
-
-/// What kind of worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Ours,
-    Node,
-}
-
-/// A worker's process.
-#[derive(Debug)]
-struct Process {
-    name: String,
-    kind: Kind,
-    child: Child,
-    notes: PathBuf,
-    ended: Option<u64>,
-}
 
 /// A time stamp that is older than this is of a run that is over, unless the host stood still.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// Everything; dropping it ends all processes.
+/// Everything. What is dropped first ends first: the workers before the database.
 pub(super) struct Cluster {
+    processes: Vec<Process>,
     pub(super) store: Arc<dyn Store>,
     pub(super) watch: Watch,
     pub(super) topologies: Vec<String>,
@@ -46,7 +30,8 @@ pub(super) struct Cluster {
     folder: tempfile::TempDir,
     url: String,
     database: String,
-    processes: Vec<Process>,
+    /// The program.
+    convoke: PathBuf,
     begun: Instant,
     _server: convoke_test_servers::Server,
 }
@@ -57,6 +42,7 @@ impl Cluster {
         let begun = Instant::now();
         let folder = tempfile::tempdir()?;
         super::packages::install(folder.path())?;
+        let convoke = super::packages::convoke()?;
         let server = convoke_test_servers::private(convoke_test_servers::Kind::MariaDb)?;
         let mut connection = MySqlConnection::connect(server.url()).await?;
         sqlx::query("CREATE DATABASE both_kinds")
@@ -74,6 +60,7 @@ impl Cluster {
             database: super::packages::database(&url)?,
             store,
             topologies,
+            convoke,
             folder,
             url,
             processes: Vec::new(),
@@ -93,10 +80,10 @@ impl Cluster {
             .folder
             .path()
             .join(format!("{name}.notes.{}", self.processes.len()));
-        let mut command = match kind {
+        let command = match kind {
             Kind::Ours => {
-                let mut command = Command::new(std::env::current_exe()?);
-                command.args(["trial", "peer", &self.url, name]).arg(&notes);
+                let mut command = Command::new(&self.convoke);
+                command.args(["agent", "--store", &self.url, "--name", name, "--ttl", "30s", "--json"]);
                 command
             }
             Kind::Node => {
@@ -105,21 +92,9 @@ impl Cluster {
                 command
             }
         };
-        let log = OpenOptions::new().create(true).append(true).open(self.log(name))?;
-        command.stdin(std::process::Stdio::null());
-        command.stdout(log.try_clone()?).stderr(log);
-        // A group of its own, so that what it started ends with the trial, too.
-        let child = command
-            .process_group(0)
-            .spawn()
-            .with_context(|| format!("starting {name}"))?;
-        self.processes.push(Process {
-            name: name.to_owned(),
-            kind,
-            child,
-            notes,
-            ended: None,
-        });
+        let log = self.log(name);
+        let said = Said { log: &log, notes };
+        self.processes.push(Process::start(command, name, kind, said)?);
         Ok(())
     }
 
@@ -174,8 +149,7 @@ impl Cluster {
 
     /// Sends a signal to a worker.
     pub(super) fn signal(&self, name: &str, signal: Signal) -> Result<()> {
-        let process = self.process(name)?;
-        kill_process(pid(&process.child)?, signal).with_context(|| format!("{name}: {signal:?}"))
+        self.process(name)?.signal(signal)
     }
 
     fn process(&self, name: &str) -> Result<&Process> {
@@ -190,16 +164,6 @@ impl Cluster {
         running.map(|process| process.name.clone()).collect()
     }
 
-    /// Notices who has ended.
-    fn reap(&mut self) -> Result<()> {
-        for process in &mut self.processes {
-            if process.ended.is_none() && process.child.try_wait()?.is_some() {
-                process.ended = Some(monotonic());
-            }
-        }
-        Ok(())
-    }
-
     /// Waits until this holds; says every ten seconds that it does.
     pub(super) async fn until<T>(
         &mut self,
@@ -210,7 +174,7 @@ impl Cluster {
         let begun = Instant::now();
         let mut said = Duration::ZERO;
         loop {
-            self.reap()?;
+            self.processes.iter_mut().try_for_each(Process::reap)?;
             if let Some(held) = holds(self).await? {
                 return Ok(held);
             }
@@ -338,18 +302,29 @@ impl Cluster {
         Ok((on_ours, on_nodes))
     }
 
-    /// A topology of qtopology, which workers of both kinds run: its one spout is a program of theirs.
+    /// A topology that workers of both kinds run. qtopology's schema knows all keys but those of `init`; so what an agent
+    /// runs stands in a spout that is disabled, which the Node client skips.
     pub(super) fn config(&self, topology: &str) -> serde_json::Value {
         let folder = self.folder.path();
+        let file = folder.join("stamps").join(topology);
         serde_json::json!({
             "general": { "heartbeat": 1000 },
-            "spouts": [{
-                "name": "stamps",
-                "type": "inproc",
-                "working_dir": folder,
-                "cmd": "stamps.js",
-                "init": { "file": folder.join("stamps").join(topology) },
-            }],
+            "spouts": [
+                {
+                    "name": "stamps",
+                    "type": "inproc",
+                    "working_dir": folder,
+                    "cmd": "stamps.js",
+                    "init": { "file": file },
+                },
+                {
+                    "name": "convoke",
+                    "disabled": true,
+                    "working_dir": folder,
+                    "cmd": "",
+                    "init": { "command": ["node", folder.join("stamps.js"), file] },
+                },
+            ],
             "bolts": [],
             "variables": {},
         })
@@ -368,12 +343,7 @@ impl Cluster {
         let mut views = Views::default();
         for process in &self.processes {
             let end = process.ended.unwrap_or_else(monotonic);
-            views.read(
-                &process.name,
-                process.kind == Kind::Node,
-                Path::new(&process.notes),
-                end,
-            )?;
+            views.read(&process.name, process.kind == Kind::Node, &process.notes, end)?;
         }
         Ok(views)
     }
@@ -394,23 +364,4 @@ impl Cluster {
         let all: Vec<_> = workers.chain(topologies).collect();
         Ok(format!("leader {:?}; {}", self.watch.leader(), all.join(", ")))
     }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        for process in &mut self.processes {
-            // Whoever is gone already needs no end.
-            if let Ok(pid) = pid(&process.child) {
-                let _ = kill_process_group(pid, Signal::KILL);
-            }
-            let _ = process.child.wait();
-        }
-    }
-}
-
-fn pid(child: &Child) -> Result<Pid> {
-    i32::try_from(child.id())
-        .ok()
-        .and_then(Pid::from_raw)
-        .context("a process without a number")
 }

@@ -1,14 +1,14 @@
 //! The published packages, installed as their lock file says, and the programs of this folder beside them.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
 use sqlx::ConnectOptions;
 use sqlx::mysql::MySqlConnectOptions;
 
-use crate::workspace::output_of;
+use crate::workspace::{cargo, output_of, run};
 
 const FILES: [(&str, &str); 5] = [
     ("package.json", include_str!("package.json")),
@@ -29,6 +29,15 @@ pub(super) fn install(folder: &Path) -> Result<()> {
     output_of(npm.current_dir(folder))
         .context("install Node.js 16 or later with npm, and let npm reach a registry; this trial needs both")?;
     Ok(())
+}
+
+/// The program, built like this one, beside which it stands then.
+pub(super) fn convoke() -> Result<PathBuf> {
+    let this = std::env::current_exe()?;
+    let mut build = cargo();
+    build.args(["build", "--quiet", "--locked", "--package", "convoke-cli"]);
+    run(&mut build)?;
+    Ok(this.with_file_name("convoke"))
 }
 
 /// The settings of its storage for this URL.

@@ -1,7 +1,14 @@
 "use strict";
-// A spout that emits nothing, and says while it runs that it does: every 20 ms a line `NANOSECONDS WORKER PID` in a file.
+// While it runs, it says so: every 20 ms a line `NANOSECONDS WORKER PID` in a file. For the Node client it is a spout that
+// emits nothing; for `convoke agent` a program: `node stamps.js FILE`.
 
 const fs = require("fs");
+
+const EVERY_MS = 20;
+
+function stamp(file, worker) {
+    fs.appendFileSync(file, `${process.hrtime.bigint()} ${worker} ${process.pid}\n`);
+}
 
 class Stamps {
     init(name, config, context, callback) {
@@ -13,8 +20,9 @@ class Stamps {
     heartbeat() {}
 
     run() {
-        this.stamp();
-        this.timer = setInterval(() => this.stamp(), 20);
+        const worker = process.env.TRIAL_WORKER;
+        stamp(this.file, worker);
+        this.timer = setInterval(() => stamp(this.file, worker), EVERY_MS);
     }
 
     pause() {
@@ -29,10 +37,10 @@ class Stamps {
     next(callback) {
         callback(null, null);
     }
-
-    stamp() {
-        fs.appendFileSync(this.file, `${process.hrtime.bigint()} ${process.env.TRIAL_WORKER} ${process.pid}\n`);
-    }
 }
 
 exports.create = () => new Stamps();
+
+if (require.main === module) {
+    setInterval(() => stamp(process.argv[2], process.env.CONVOKE_NAME), EVERY_MS);
+}

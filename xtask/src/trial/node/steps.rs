@@ -6,7 +6,8 @@ use anyhow::{Result, ensure};
 use convoke::{Command, Limit, NewMessage, NewTopology, Page, Payload, TopologyId, WorkerName, WorkerStatus};
 use rustix::process::Signal;
 
-use super::cluster::{Cluster, Kind};
+use super::cluster::Cluster;
+use super::process::Kind;
 
 const OURS: [&str; 2] = ["convoke-1", "convoke-2"];
 const NODES: [&str; 2] = ["node-1", "node-2"];

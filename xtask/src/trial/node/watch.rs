@@ -1,6 +1,5 @@
 //! Who leads, looked at again and again: one row of the old client's table at most, and it is that of the lease that lives.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -247,12 +246,6 @@ impl Views {
             from,
             until,
         });
-    }
-
-    /// How many times each kind took the lead by its own view: ours, the old client's.
-    pub(super) fn counts(&self) -> BTreeMap<&'static str, usize> {
-        let count = |legacy| self.0.iter().filter(|view| view.legacy == legacy).count();
-        BTreeMap::from([("ours", count(false)), ("node", count(true))])
     }
 
     pub(super) fn doubts(&self) -> Doubts {
