@@ -51,6 +51,7 @@ pub(crate) const ROUTINES: &[Routine] = routines![
     PROCEDURE "convoke_decide_renewal" "leadership/decide_renewal",
     PROCEDURE "convoke_find_due" "messages/find_due",
     PROCEDURE "convoke_hear_of_legacy" "qtopology/hear_of_legacy",
+    PROCEDURE "convoke_gather_alike" "qtopology/gather_alike",
     PROCEDURE "qtopology_sp_add_worker_history" "qtopology/add_worker_history",
     PROCEDURE "qtopology_sp_add_topology_history" "qtopology/add_topology_history",
     PROCEDURE "convoke_delete_worker" "workers/delete_worker",

@@ -1,6 +1,7 @@
 //! The config of a unit that `convoke agent` runs.
 
 mod check;
+mod qtopology;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,8 @@ pub(crate) use check::{Checked, check};
 
 /// The JSON schema of a [`UnitConfig`].
 pub(crate) const SCHEMA: &str = include_str!("../../schemas/unit.schema.json");
+
+pub(crate) use qtopology::unit;
 
 /// What to run, and how.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

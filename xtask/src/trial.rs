@@ -12,6 +12,8 @@ mod elections;
 #[cfg(feature = "stores")]
 mod messages;
 #[cfg(feature = "stores")]
+mod node;
+#[cfg(feature = "stores")]
 mod opening;
 #[cfg(feature = "stores")]
 mod pings;
@@ -101,6 +103,9 @@ pub(crate) enum Trial {
     /// Agents are killed and stopped, and so is the store: each unit runs at most once at every moment, and once again
     /// within ttl + 2 s.
     Chaos(Chaos),
+    /// Workers of the published Node client and `convoke agent`s are one cluster, on MariaDB whatever `--store` says: one leader over
+    /// both kinds, topologies handed to either, fail-over both ways. Needs Node.js, npm and a registry that it can reach.
+    Node(NodeArguments),
     /// One process of a trial.
     #[command(hide = true)]
     Member(Member),
@@ -138,6 +143,21 @@ pub(crate) struct Chaos {
     /// Prints what was seen as JSON; the lines go to standard error in any case.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How the cluster of both kinds is tried.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct NodeArguments {
+    /// How many topologies are handed out.
+    #[arg(long, default_value_t = 8)]
+    pub(crate) topologies: usize,
+    /// Only start together, hand out, and hand over in good order: about two minutes. Without it workers are also killed and
+    /// paused, and the five minutes after which the old client believes that one is dead are waited for.
+    #[arg(long)]
+    pub(crate) brief: bool,
+    /// Where to write what was seen as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<std::path::PathBuf>,
 }
 
 /// What one process of a trial is told.
@@ -185,8 +205,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         _ => {}
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    if let Trial::Member(member) = &arguments.trial {
-        return runtime.block_on(take_part(member));
+    match &arguments.trial {
+        Trial::Member(member) => return runtime.block_on(take_part(member)),
+        Trial::Node(arguments) => return runtime.block_on(node::run(arguments)),
+        _ => {}
     }
     let mut report = seen::Report::default();
     for store in &arguments.store {
@@ -222,7 +244,9 @@ async fn try_on(place: &crate::bench::place::Place, trial: &Trial) -> Result<see
             takeovers::run(place, rounds, std::time::Duration::from_millis(ttl_ms)).await?
         }
         // Not tried on a place, see `run`.
-        Trial::Chaos(_) | Trial::Member(_) | Trial::Unit(_) | Trial::Hold { .. } => String::new().into(),
+        Trial::Chaos(_) | Trial::Node(_) | Trial::Member(_) | Trial::Unit(_) | Trial::Hold { .. } => {
+            String::new().into()
+        }
     })
 }
 

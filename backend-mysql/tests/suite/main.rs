@@ -63,6 +63,8 @@ macro_rules! on_a_server {
                 a_topology_that_one_kind_registers_is_one_of_the_other,
                 each_kind_gives_topologies_to_workers_of_the_other,
                 a_worker_of_theirs_is_told_by_us_what_to_stop,
+                what_a_worker_of_theirs_is_told_in_a_row_comes_in_one_message,
+                a_leader_of_theirs_that_stood_still_takes_nothing_from_who_has_it,
                 its_setters_are_seen_as_what_they_mean,
                 a_report_of_theirs_without_the_topology_changes_nothing,
                 what_its_dead_workers_have_is_taken_away,

@@ -245,6 +245,69 @@ pub(crate) async fn a_worker_of_theirs_is_told_by_us_what_to_stop(kind: Kind) {
     );
 }
 
+pub(crate) async fn what_a_worker_of_theirs_is_told_in_a_row_comes_in_one_message(kind: Kind) {
+    let database = Databases::of(kind).empty().await;
+    let store = database.store().await;
+    let mut node = Node(database.plain().await);
+    let lease = led_by(&*store, "ours").await;
+    node.call("register_worker", "node-1").await;
+    let ids = ["u\"", "v", "w"];
+    for uuid in ids {
+        store.register_topology(&new(uuid)).await.unwrap();
+        store.enable_topology(&id(uuid)).await.unwrap();
+        let answer = store.assign_topology(lease.term, &id(uuid), &name("node-1")).await;
+        assert_eq!(answer.unwrap(), convoke_core::Assignment::Assigned);
+    }
+    store.kill_topology(&id("v")).await.unwrap();
+    for uuid in ids {
+        store.stop_topology(&id(uuid)).await.unwrap();
+    }
+    // One message each two seconds, and those of an operator are worth something for thirty: each kind of command at once.
+    let mut got = Vec::new();
+    while let Some(row) = node.call("messages_for_worker", "node-1").await.first() {
+        let content: serde_json::Value = serde_json::from_str(row.get("content")).unwrap();
+        got.push((row.get::<String, _>("cmd"), content));
+        let sql = format!("delete from qtopology_message where id = {};", row.get::<i64, _>("id"));
+        node.run(&sql).await;
+    }
+    let stops = ids.map(|uuid| serde_json::json!({ "uuid": uuid }));
+    assert_eq!(
+        got,
+        [
+            ("start_topologies".to_owned(), serde_json::json!({ "uuids": ids })),
+            (KILL_TOPOLOGY.to_owned(), serde_json::json!({ "uuid": "v" })),
+            (
+                "stop_topologies".to_owned(),
+                serde_json::json!({ "stop_topologies": stops })
+            ),
+        ]
+    );
+}
+
+pub(crate) async fn a_leader_of_theirs_that_stood_still_takes_nothing_from_who_has_it(kind: Kind) {
+    let database = Databases::of(kind).empty().await;
+    let store = database.store().await;
+    let mut node = Node(database.plain().await);
+    let lease = led_by(&*store, "ours").await;
+    node.call("register_worker", "node-1").await;
+    store.register_topology(&new("u")).await.unwrap();
+    store.enable_topology(&id("u")).await.unwrap();
+    let answer = store.assign_topology(lease.term, &id("u"), &name("ours")).await;
+    assert_eq!(answer.unwrap(), convoke_core::Assignment::Assigned);
+    // It read that nobody has it, was stopped, and goes on.
+    let waiting = shown(&*store, "u").await;
+    node.assign("u", "node-1").await;
+    assert_eq!(shown(&*store, "u").await, waiting);
+    let report = store
+        .report_topology(&lease.registration, &id("u"), &Report::Running)
+        .await;
+    assert_eq!(report.unwrap(), Reported::Accepted);
+    let running = shown(&*store, "u").await;
+    node.assign("u", "node-1").await;
+    assert_eq!(shown(&*store, "u").await, running);
+    assert!(node.topologies_of("node-1").await.is_empty());
+}
+
 pub(crate) async fn its_setters_are_seen_as_what_they_mean(kind: Kind) {
     let database = Databases::of(kind).empty().await;
     let store = database.store().await;

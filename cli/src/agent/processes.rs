@@ -36,7 +36,7 @@ pub(crate) struct Processes {
 impl Work for Processes {
     async fn run(&self, unit: Unit) -> Result<(), Failure> {
         let id = unit.id().clone();
-        let ended = match unit.config().decode::<UnitConfig>() {
+        let ended = match crate::unit::unit(unit.config()) {
             Ok(config) => self.keep(unit, config).await,
             Err(error) => Err(Permanent::new(format!(
                 "`convoke agent` can't run this config: {error}; register one that has a command, or let the workers \
