@@ -256,6 +256,7 @@ fn an_agent_that_is_told_to_end_stops_its_units_lets_go_of_them_and_its_name_can
         (&json!("unassigned"), &json!(true), &json!(null))
     );
     assert_eq!(world.json(&["worker", "get", "a"])["status"], "unloaded");
+    agent.wait_until_it_says("a: stopped");
     let said = agent.said();
     let at = |what: &str| said.iter().position(|line| line.contains(what)).expect(what);
     assert!(
@@ -323,11 +324,7 @@ fn of_two_agents_with_one_name_the_first_ends_its_units_and_says_why() {
     let run = cluster.running("u");
     let _second = cluster.agent("a");
     assert_eq!(first.end().code(), Some(5), "{:?}", first.said());
-    assert!(
-        first.has_said("give each `convoke agent` its own with --name"),
-        "{:?}",
-        first.said()
-    );
+    first.wait_until_it_says("give each `convoke agent` its own with --name");
     cluster.running_since("u", 0, |later| later.pid != run.pid);
     cluster.assert_never_twice_at_a_time("u");
 }

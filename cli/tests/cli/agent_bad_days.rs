@@ -56,10 +56,8 @@ fn a_stopped_agent(world: &World) {
     let stopped = cluster.agent("a");
     UNITS.iter().for_each(|id| cluster.register_stamping(id));
     UNITS.iter().for_each(|id| drop(cluster.running(id)));
-    let _other = cluster.agent("b");
-    until("b is there", || {
-        (world.json(&["worker", "get", "b"])["status"] == "alive").then_some(())
-    });
+    let other = cluster.agent("b");
+    other.wait_until_it_says("registered");
     let stopped_at = now();
     stopped.signal(Signal::STOP);
     for id in UNITS {
