@@ -42,11 +42,7 @@ fn a_unit_that_fails_is_in_error_with_what_it_said_and_starts_again() {
     until("it was started again and again", || {
         (read(&starts).lines().count() >= 3).then_some(())
     });
-    assert!(
-        agent.has_said("u: failed: the command exited with 3"),
-        "{:?}",
-        agent.said()
-    );
+    agent.wait_until_it_says("u: failed: the command exited with 3");
 }
 
 #[test]
@@ -207,7 +203,7 @@ fn a_stopped_unit_that_ignores_term_is_killed_with_all_that_it_started_wherever_
     let stopped = cluster.topology_when("u", |it| it["status"] == "unassigned");
     assert_eq!((&stopped["pid"], &stopped["error"]), (&json!(null), &json!(null)));
     assert!(processes_with(&mark).is_empty(), "let go of before it was gone");
-    assert!(agent.has_said("u: killed 9"), "{:?}", agent.said());
+    agent.wait_until_it_says("u: killed 9");
 }
 
 #[test]

@@ -142,7 +142,9 @@ fn a_store_that_fails_and_comes_back(kind: Kind) {
             cluster.running(id);
         }
     }
-    assert!(agents.iter().all(|agent| agent.has_said("the store answers again")));
+    agents
+        .iter()
+        .for_each(|agent| agent.wait_until_it_says("the store answers again"));
     UNITS.iter().for_each(|id| cluster.assert_never_twice_at_a_time(id));
 }
 
