@@ -20,17 +20,17 @@ fn killed_agents(world: &World) {
     let mut agents = ["a", "b"].map(|name| cluster.agent(name));
     UNITS.iter().for_each(|id| cluster.register_stamping(id));
     UNITS.iter().for_each(|id| drop(cluster.running(id)));
-    for victim in 0..2 {
-        let (name, killed_at) = (agents[victim].name.clone(), now());
-        agents[victim].signal(Signal::KILL);
-        agents[victim].end();
+    for victim in &mut agents {
+        let (name, killed_at) = (victim.name.clone(), now());
+        victim.signal(Signal::KILL);
+        victim.end();
         for id in UNITS {
             let run = cluster.running_since(id, killed_at, |run| run.agent != name);
             let took = Duration::from_nanos(run.first.saturating_sub(killed_at));
             assert!(took < TTL * 3, "{id} took {took:?}");
         }
-        agents[victim] = cluster.agent(&name);
-        agents[victim].wait_until_it_says("registered");
+        *victim = cluster.agent(&name);
+        victim.wait_until_it_says("registered");
     }
     UNITS.iter().for_each(|id| cluster.assert_never_twice_at_a_time(id));
 }
