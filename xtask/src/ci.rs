@@ -1,6 +1,5 @@
 //! `cargo xtask ci`: what CI runs. Every step is run, also after one failed; the tests come last, with their results.
 
-use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
@@ -131,20 +130,6 @@ fn trials() -> Result<()> {
     ] {
         run_command(with_stores().arg("trial").args(trial))?;
     }
-    trial_of_both_kinds()
-}
-
-/// The published Node client comes from a registry, by a program that a machine with Rust need not have. Where it can't be had,
-/// that says nothing about this workspace.
-fn trial_of_both_kinds() -> Result<()> {
-    let can_be_had = Command::new("npm")
-        .args(["view", "qtopology-mysql@2.2.1", "version"])
-        .output()
-        .is_ok_and(|output| output.status.success());
-    if can_be_had {
-        return run_command(with_stores().args(["trial", "node", "--brief"]));
-    }
-    println!("not run: the trial of both kinds needs Node.js, npm, and a registry that npm reaches");
     Ok(())
 }
 
@@ -161,7 +146,7 @@ fn bench() -> Result<()> {
 }
 
 /// This program with the stores, as it is built for the tests.
-fn with_stores() -> Command {
+fn with_stores() -> std::process::Command {
     let mut command = cargo();
     command.args([
         "run",
