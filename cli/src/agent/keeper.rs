@@ -15,9 +15,6 @@ use crate::guard::{Guard, GuardArgs, Household, Order, Report, Schedule, Status,
 use crate::unit::{Restart, UnitConfig};
 use crate::voice::Voice;
 
-/// How long to wait before a unit whose guard was killed is started again.
-const AFTER_A_KILLED_GUARD: Duration = Duration::from_secs(1);
-
 /// Keeps one unit running as its config says.
 pub(super) struct Keeper {
     pub(super) unit: Unit,
@@ -36,13 +33,13 @@ pub(super) struct Keeper {
 
 /// How a process came to its end. Nothing is left of it in each case.
 enum End {
-    /// By itself, with the end of what it wrote to its standard error.
-    Itself(Status, String),
+    /// By itself.
+    Itself(Status),
     /// It was told to stop, or killed.
     Told,
-    /// Its guard ended it for want of a later deadline.
+    /// It was ended for want of a later deadline.
     RanOut,
-    /// Its guard was killed.
+    /// Its guard failed, or was killed.
     GuardGone,
 }
 
@@ -53,17 +50,21 @@ impl Keeper {
         loop {
             let began = tokio::time::Instant::now();
             let ended = self.run_once(&mut tenure).await;
-            let rest = match ended.map_err(|why| self.failure(why))? {
+            let (end, last_words) = ended.map_err(|why| self.failure(why))?;
+            let failed = match end {
                 End::Told => return Ok(()),
-                End::Itself(status, last_words) => {
-                    self.judge(status, &last_words)?;
-                    if self.config.restart != Restart::Always {
-                        return Ok(());
-                    }
-                    self.backoff.pause_after(began.elapsed())
-                }
-                End::RanOut => Duration::ZERO,
-                End::GuardGone => AFTER_A_KILLED_GUARD,
+                End::Itself(Status::Exited(0)) | End::RanOut => None,
+                End::Itself(Status::Exited(code)) => Some(format!("the command exited with {code}")),
+                End::Itself(Status::Killed(signal)) => Some(format!("the command was killed by signal {signal}")),
+                End::GuardGone => Some("the guard process of the unit failed or was killed".to_owned()),
+            };
+            if let Some(why) = failed {
+                return Err(self.failure(with_tail(&why, &last_words).into()));
+            }
+            let rest = match (end, self.config.restart) {
+                (End::RanOut, _) => Duration::ZERO,
+                (_, Restart::Always) => self.backoff.pause_after(began.elapsed()),
+                (_, Restart::OnFailure | Restart::Never) => return Ok(()),
             };
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
@@ -92,16 +93,6 @@ impl Keeper {
         }
     }
 
-    /// Whether it ended well.
-    fn judge(&self, status: Status, last_words: &str) -> Result<(), Failure> {
-        let why = match status {
-            Status::Exited(0) => return Ok(()),
-            Status::Exited(code) => format!("the command exited with {code}"),
-            Status::Killed(signal) => format!("the command was killed by signal {signal}"),
-        };
-        Err(self.failure(with_tail(&why, last_words).into()))
-    }
-
     /// A failure of this unit, which decides whether it is started again.
     fn failure(&self, why: Failure) -> Failure {
         match self.config.restart {
@@ -110,10 +101,11 @@ impl Keeper {
         }
     }
 
-    async fn run_once(&self, tenure: &mut Tenure) -> Result<End, Failure> {
+    /// Runs a process to its end; answers how that came, and the end of what it wrote to its standard error.
+    async fn run_once(&self, tenure: &mut Tenure) -> Result<(End, String), Failure> {
         let (capture, ends) = Capture::begin(self.log.clone())?;
         let mut guard = self.start_guard(ends)?;
-        let mut end = self.watch(&mut guard, tenure).await;
+        let end = self.watch(&mut guard, tenure).await;
         guard.end().await?;
         self.unit.set_process(None);
         let (last_words, trouble) = capture.finish().await;
@@ -121,10 +113,7 @@ impl Keeper {
             let (topology, error) = (self.unit.id().clone(), error.to_string());
             self.say(Event::LogFailed { topology, error });
         }
-        if let End::Itself(_, said) = &mut end {
-            *said = last_words;
-        }
-        Ok(end)
+        Ok((end, last_words))
     }
 
     fn start_guard(&self, ends: Ends) -> Result<Guard, Failure> {
@@ -156,20 +145,22 @@ impl Keeper {
     async fn watch(&self, guard: &mut Guard, tenure: &mut Tenure) -> End {
         let stop = self.unit.stop_token();
         let (mut stopped, mut killed, mut ran_out, mut lasts) = (false, false, false, true);
-        if guard.order(Order::Until(tenure.until().boottime())).is_err() {
-            return self.lost_guard(stopped);
-        }
+        let mut order = Some(Order::Until(tenure.until().boottime()));
         loop {
+            if let Some(order) = order {
+                // A guard that takes no more orders tells by its last report why, or is gone, which is noticed below.
+                let _ = guard.order(order);
+            }
             // Half of the margin is the guard's to do its work; then it is taken out of its hands.
             let last = tenure.until().boottime().minus(self.schedule.margin / 2);
-            let order = tokio::select! {
+            order = tokio::select! {
                 report = guard.report() => match report {
                     Some(Report::Ended(status)) => {
                         self.say(Event::UnitEnded { topology: self.unit.id().clone(), how: status.to_string() });
                         return match (stopped || killed, ran_out) {
                             (true, _) => End::Told,
                             (false, true) => End::RanOut,
-                            (false, false) => End::Itself(status, String::new()),
+                            (false, false) => End::Itself(status),
                         };
                     }
                     Some(Report::TooLate) => return if stopped || killed { End::Told } else { End::RanOut },
@@ -202,11 +193,6 @@ impl Keeper {
                     return End::RanOut;
                 }
             };
-            if let Some(order) = order
-                && guard.order(order).is_err()
-            {
-                return self.lost_guard(stopped || killed);
-            }
         }
     }
 

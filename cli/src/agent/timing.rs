@@ -62,3 +62,44 @@ impl Timing {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::{Args, Command};
+
+    fn timing(options: &[&str]) -> Result<Timing> {
+        let words = ["convoke", "agent", "--name", "a"].iter().chain(options);
+        match Args::parse_from(words).command {
+            Command::Agent(args) => Timing::new(&args),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn several_pings_fit_before_units_are_warned() {
+        for ttl in ["300ms", "500ms", "1s", "3s", "30s", "1h"] {
+            let timing = timing(&["--ttl", ttl, "--grace", "1h"]).unwrap();
+            let timeout = timing.worker.cluster.timeouts.worker.as_duration();
+            let warned = timeout - timing.worker.margin - timing.guard.margin - timing.guard.warning;
+            assert!(timing.worker.ping_every * 4 < warned, "{ttl} {timing:?}");
+        }
+    }
+
+    #[test]
+    fn a_lead_is_not_longer_than_an_agent_is_waited_for_unless_it_is_told_so() {
+        let lead = |options: &[&str]| timing(options).unwrap().leader.cluster.lead;
+        assert_eq!(lead(&[]), Ttl::from_secs(10));
+        assert_eq!(lead(&["--ttl", "3s"]), Ttl::from_secs(3));
+        assert_eq!(lead(&["--ttl", "3s", "--lead-ttl", "5s"]), Ttl::from_secs(5));
+    }
+
+    #[test]
+    fn a_unit_has_its_grace_before_it_is_dropped() {
+        let timing = timing(&["--grace", "7s"]).unwrap();
+        assert!(timing.worker.stop_within > Duration::from_secs(7));
+        assert_eq!(timing.guard.grace, Duration::from_secs(7));
+    }
+}

@@ -42,7 +42,7 @@ pub(crate) fn check(text: &str, source: &str, opaque: bool) -> Result<Checked> {
     if opaque {
         read::<IgnoredAny>(&plain, source)?;
         return Ok(Checked {
-            config: Payload::parse(&plain)?,
+            config: Payload::parse(&compact(&plain))?,
             weight: Weight::default(),
             affinity: Affinity::default(),
         });
@@ -61,7 +61,7 @@ pub(crate) fn check(text: &str, source: &str, opaque: bool) -> Result<Checked> {
         return Err(neither(source, &keys));
     };
     Ok(Checked {
-        config: Payload::parse(&plain)?,
+        config: Payload::parse(&compact(&plain))?,
         weight,
         affinity,
     })
@@ -79,6 +79,18 @@ fn without_comments(text: &str, source: &str) -> Result<String> {
     let lines = plain.bytes().zip(text.bytes());
     let lines = lines.map(|(plain, text)| if text == b'\n' { text } else { plain });
     Ok(String::from_utf8_lossy(&lines.collect::<Vec<_>>()).into_owned())
+}
+
+/// JSON without the spaces between its words, those that comments left among them. Numbers stay as they were written.
+fn compact(json: &str) -> String {
+    let (mut is_inside, mut is_escaped) = (false, false);
+    let keeps = |char: &char| {
+        let was_inside = is_inside;
+        is_inside ^= *char == '"' && !is_escaped;
+        is_escaped = was_inside && *char == '\\' && !is_escaped;
+        was_inside || !char.is_ascii_whitespace()
+    };
+    json.chars().filter(keeps).collect()
 }
 
 fn read<T: DeserializeOwned>(plain: &str, source: &str) -> Result<T> {
@@ -145,6 +157,12 @@ mod tests {
     }
 
     #[test]
+    fn spaces_are_kept_in_strings_alone() {
+        let text = r#" { "a b" : [ 1 , "c \" d" , "e\\" , 1e400 ] , "f" : " " } "#;
+        assert_eq!(compact(text), r#"{"a b":[1,"c \" d","e\\",1e400],"f":" "}"#);
+    }
+
+    #[test]
     fn weight_and_affinity_are_read_from_general_in_both_kinds() {
         for text in [
             r#"{"command": ["a"], "general": {"weight": 2.5, "worker_affinity": ["x", "y"]}}"#,
@@ -167,11 +185,11 @@ mod tests {
         for (text, expected) in [
             (
                 "{\n  \"command\": [\"a\", 1]\n}",
-                "unit.json:2:21: at $.command[1]: invalid type: integer `1`, expected a string",
+                "unit.json:2:20: at $.command[1]: invalid type: integer `1`, expected a string",
             ),
             (
                 "{\"command\": []}",
-                "unit.json:1:14: at $.command: a command begins with its program; expected an array like",
+                "unit.json:1:15: at $.command: a command begins with its program; expected an array like",
             ),
             (
                 "{\"command\": [\"\"]}",
@@ -241,7 +259,7 @@ mod tests {
 
     #[test]
     fn places_are_those_of_the_file_whatever_comments_are_before_them() {
-        assert!(refused("/* é\n\n*/ {\"command\": [/* x */ 1]}").contains("unit.json:3:26: at $.command[0]"));
+        assert!(refused("/* é\n\n*/ {\"command\": [/* x */ 1]}").contains("unit.json:3:25: at $.command[0]"));
     }
 
     #[test]

@@ -42,11 +42,7 @@ fn a_unit_that_fails_is_in_error_with_what_it_said_and_starts_again() {
     until("it was started again and again", || {
         (read(&starts).lines().count() >= 3).then_some(())
     });
-    assert!(
-        agent.has_said("u: failed: the command exited with 3"),
-        "{:?}",
-        agent.said()
-    );
+    agent.wait_until_it_says("u: failed: the command exited with 3");
 }
 
 #[test]
@@ -207,7 +203,7 @@ fn a_stopped_unit_that_ignores_term_is_killed_with_all_that_it_started_wherever_
     let stopped = cluster.topology_when("u", |it| it["status"] == "unassigned");
     assert_eq!((&stopped["pid"], &stopped["error"]), (&json!(null), &json!(null)));
     assert!(processes_with(&mark).is_empty(), "let go of before it was gone");
-    assert!(agent.has_said("u: killed 9"), "{:?}", agent.said());
+    agent.wait_until_it_says("u: killed 9");
 }
 
 #[test]
@@ -256,6 +252,7 @@ fn an_agent_that_is_told_to_end_stops_its_units_lets_go_of_them_and_its_name_can
         (&json!("unassigned"), &json!(true), &json!(null))
     );
     assert_eq!(world.json(&["worker", "get", "a"])["status"], "unloaded");
+    agent.wait_until_it_says("a: stopped");
     let said = agent.said();
     let at = |what: &str| said.iter().position(|line| line.contains(what)).expect(what);
     assert!(
@@ -323,11 +320,7 @@ fn of_two_agents_with_one_name_the_first_ends_its_units_and_says_why() {
     let run = cluster.running("u");
     let _second = cluster.agent("a");
     assert_eq!(first.end().code(), Some(5), "{:?}", first.said());
-    assert!(
-        first.has_said("give each `convoke agent` its own with --name"),
-        "{:?}",
-        first.said()
-    );
+    first.wait_until_it_says("give each `convoke agent` its own with --name");
     cluster.running_since("u", 0, |later| later.pid != run.pid);
     cluster.assert_never_twice_at_a_time("u");
 }

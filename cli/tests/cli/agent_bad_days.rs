@@ -20,17 +20,17 @@ fn killed_agents(world: &World) {
     let mut agents = ["a", "b"].map(|name| cluster.agent(name));
     UNITS.iter().for_each(|id| cluster.register_stamping(id));
     UNITS.iter().for_each(|id| drop(cluster.running(id)));
-    for victim in 0..2 {
-        let (name, killed_at) = (agents[victim].name.clone(), now());
-        agents[victim].signal(Signal::KILL);
-        agents[victim].end();
+    for victim in &mut agents {
+        let (name, killed_at) = (victim.name.clone(), now());
+        victim.signal(Signal::KILL);
+        victim.end();
         for id in UNITS {
             let run = cluster.running_since(id, killed_at, |run| run.agent != name);
             let took = Duration::from_nanos(run.first.saturating_sub(killed_at));
             assert!(took < TTL * 3, "{id} took {took:?}");
         }
-        agents[victim] = cluster.agent(&name);
-        agents[victim].wait_until_it_says("registered");
+        *victim = cluster.agent(&name);
+        victim.wait_until_it_says("registered");
     }
     UNITS.iter().for_each(|id| cluster.assert_never_twice_at_a_time(id));
 }
@@ -56,10 +56,8 @@ fn a_stopped_agent(world: &World) {
     let stopped = cluster.agent("a");
     UNITS.iter().for_each(|id| cluster.register_stamping(id));
     UNITS.iter().for_each(|id| drop(cluster.running(id)));
-    let _other = cluster.agent("b");
-    until("b is there", || {
-        (world.json(&["worker", "get", "b"])["status"] == "alive").then_some(())
-    });
+    let other = cluster.agent("b");
+    other.wait_until_it_says("registered");
     let stopped_at = now();
     stopped.signal(Signal::STOP);
     for id in UNITS {
@@ -144,7 +142,9 @@ fn a_store_that_fails_and_comes_back(kind: Kind) {
             cluster.running(id);
         }
     }
-    assert!(agents.iter().all(|agent| agent.has_said("the store answers again")));
+    agents
+        .iter()
+        .for_each(|agent| agent.wait_until_it_says("the store answers again"));
     UNITS.iter().for_each(|id| cluster.assert_never_twice_at_a_time(id));
 }
 

@@ -271,11 +271,7 @@ fn of_two_with_one_name_the_first_ends_and_says_why() {
     world.run_behind(0);
     let _second = world.lead("a", TTL, &["@stamp"]);
     assert_eq!(first.end().code(), Some(5));
-    assert!(
-        first.has_said("give each `convoke lead` its own with --as"),
-        "{:?}",
-        first.said()
-    );
+    first.wait_until_it_says("give each `convoke lead` its own with --as");
     world.run_behind(1);
     world.runs().assert_never_two_at_once();
 }

@@ -42,9 +42,12 @@ impl<'a> Cluster<'a> {
         let ttl = format!("{}ms", self.ttl.as_millis());
         let mut convoke = self.world.convoke(&["agent", "--name", name, "--ttl", &ttl]);
         convoke
-            .args(["--restart-after", "100ms", "--look-every", "200ms", "--logs"])
+            .args(["--look-every", "200ms", "--logs"])
             .arg(self.logs())
             .args(options);
+        if !options.contains(&"--restart-after") {
+            convoke.args(["--restart-after", "100ms"]);
+        }
         Process::start(name, convoke)
     }
 
