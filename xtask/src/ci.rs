@@ -118,13 +118,6 @@ fn trials() -> Result<()> {
         ["elections", "--processes=8", "--rounds=100"].as_slice(),
         &["opening", "--processes=8", "--rounds=3"],
         &["messages", "--messages=1000", "--kills=4"],
-        &[
-            "chaos",
-            "--agents=3",
-            "--units=10",
-            "--minutes=0.35",
-            "--store=sqlite,mariadb,redis",
-        ],
     ] {
         run_command(with_stores().arg("trial").args(trial))?;
     }
