@@ -19,6 +19,7 @@ use anyhow::{Context, Result};
 use convoke::runtime::{Backoff, CancellationToken, Member};
 use convoke::{Error, ErrorKind, Store, Ttl, WorkerName, error};
 
+use crate::Opener;
 use crate::guard::Household;
 use crate::output::Output;
 use crate::signals::Signals;
@@ -90,17 +91,17 @@ struct Agent {
 }
 
 /// Takes part until a signal or a message says to end, or until another process takes the name.
-pub(crate) async fn run(store: Arc<dyn Store>, args: AgentArgs, output: Output) -> Result<ExitCode> {
-    let backend = store.properties().await?.backend;
-    if backend == "memory" {
-        let why = "a memory: store is this process's own, so no other agent would see it; use sqlite, mysql or redis";
-        return Err(error::invalid(why).into());
-    }
+pub(crate) async fn run(opener: &Opener, args: AgentArgs, output: Output) -> Result<ExitCode> {
     let timing = Timing::new(&args)?;
     let voice = Voice {
         name: args.name.to_string(),
         json: output.json(),
     };
+    let (store, backend) = open(opener, &voice).await?;
+    if backend == "memory" {
+        let why = "a memory: store is this process's own, so no other agent would see it; use sqlite, mysql or redis";
+        return Err(error::invalid(why).into());
+    }
     let var = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let directory = args.logs.unwrap_or_else(|| Logs::default_directory(&args.name, var));
     let processes = Processes {
@@ -126,6 +127,37 @@ pub(crate) async fn run(store: Arc<dyn Store>, args: AgentArgs, output: Output) 
     };
     agent.take_part().await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Opens the store, and waits for one that does not answer yet: after a power cut, hosts come back in any order. Answers
+/// of which kind it is, too.
+async fn open(opener: &Opener, voice: &Voice) -> Result<(Arc<dyn Store>, String)> {
+    let mut backoff = Backoff::new(TRY_AGAIN.0, TRY_AGAIN.1);
+    let mut troubled = false;
+    loop {
+        let opened = async {
+            let store = opener.open().await?;
+            let backend = store.properties().await?.backend;
+            Ok::<_, Error>((store, backend))
+        };
+        match opened.await {
+            Ok(opened) => {
+                if troubled {
+                    voice.say(&Event::StoreBack);
+                }
+                return Ok(opened);
+            }
+            Err(error) if error.is_retryable() || error.is_outcome_unknown() => {
+                if !troubled {
+                    troubled = true;
+                    let error = error.to_string();
+                    voice.say(&Event::StoreLost { error });
+                }
+                tokio::time::sleep(backoff.pause_after(Duration::ZERO)).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 impl Agent {

@@ -82,7 +82,7 @@ async fn act(args: Args) -> Result<ExitCode> {
         timeout: args.timeout.into(),
     };
     match args.command {
-        Command::Agent(args) => return agent::run(opener.open().await?, args, output).await,
+        Command::Agent(args) => return agent::run(&opener, args, output).await,
         Command::Lead(args) => return lead::run(opener.open().await?, args, output).await,
         Command::Demo(args) => return demo::run(args, output).await,
         Command::Watch(args) => return watch::run(opener, args, output).await,

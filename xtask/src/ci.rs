@@ -120,13 +120,6 @@ fn trials() -> Result<()> {
         &["messages", "--messages=1000", "--kills=4"],
         &["pings", "--agents=30", "--seconds=3"],
         &["takeovers", "--rounds=2"],
-        &[
-            "chaos",
-            "--agents=3",
-            "--units=10",
-            "--minutes=0.35",
-            "--store=sqlite,mariadb,redis",
-        ],
     ] {
         run_command(with_stores().arg("trial").args(trial))?;
     }

@@ -157,3 +157,17 @@ fn units_end_in_time_when_redis_hangs_or_dies_and_run_again_when_it_is_back() {
 fn units_end_in_time_when_mariadb_hangs_or_dies_and_run_again_when_it_is_back() {
     a_store_that_fails_and_comes_back(Kind::MariaDb);
 }
+
+#[test]
+fn an_agent_that_is_started_while_the_store_is_away_takes_part_once_it_is_back() {
+    let mut server = private(Kind::Redis).unwrap();
+    let world = World::at(&server);
+    let cluster = Cluster::of(&world, TTL);
+    cluster.register_stamping("one");
+    server.kill();
+    let agent = cluster.agent("a");
+    agent.wait_until_it_says("the store does not answer");
+    server.start().unwrap();
+    agent.wait_until_it_says("the store answers again");
+    cluster.running("one");
+}

@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use convoke::runtime::Boottime;
 use rustix::process::setsid;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::stamps::{RunId, Stamp, What};
+
+/// The exit code of a unit that crashes as it was told to.
+const CRASHED: i32 = 3;
 
 /// What a unit is told.
 #[derive(Clone, Debug, clap::Args)]
@@ -73,14 +76,15 @@ pub(crate) fn run(arguments: &UnitArguments) -> Result<()> {
         std::thread::sleep(Duration::from_millis(arguments.every));
         if crash_at.is_some_and(|moment| moment <= Boottime::now()) {
             pen.write(What::Crashes)?;
-            bail!("it crashes now and then, as it was told to");
+            eprintln!("it crashes now and then, as it was told to");
+            std::process::exit(CRASHED);
         }
         pen.write(What::Runs)?;
     }
 }
 
 fn after_a_while() -> Duration {
-    Duration::from_millis(fastrand::u64(10_000..60_000))
+    Duration::from_millis(fastrand::u64(20_000..120_000))
 }
 
 /// Until what it answers is dropped.
