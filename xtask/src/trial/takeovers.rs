@@ -61,12 +61,12 @@ fn judge(took: &[Duration], ttl: Duration) -> Seen {
     let mut faults = Vec::new();
     if p99 > bar && took.len() >= ENOUGH {
         faults.push(format!(
-            "at the 99th percentile a takeover took {p99:.0?}, and should not take more than {bar:?}"
+            "at the 99th percentile a takeover took {p99:.2?}, and should not take more than {bar:?}"
         ));
     }
     Seen {
         text: format!(
-            "{} agents killed, every second one the leader: their units ran elsewhere after {median:.0?} (median), {p99:.0?} (p99), \
+            "{} agents killed, every second one the leader: their units ran elsewhere after {median:.2?} (median), {p99:.2?} (p99), \
              never twice at a time",
             took.len()
         ),
