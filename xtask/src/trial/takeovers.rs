@@ -2,6 +2,7 @@
 
 mod stamps;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -27,6 +28,8 @@ const BEYOND_TTL: Duration = Duration::from_secs(1);
 const ENOUGH: usize = 100;
 /// How long anything may take before the trial fails.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How many lines of each agent are shown when something went wrong.
+const LAST_WORDS: usize = 20;
 /// How often it is looked whether units run. What is measured is what they wrote themselves.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -61,12 +64,12 @@ fn judge(took: &[Duration], ttl: Duration) -> Seen {
     let mut faults = Vec::new();
     if p99 > bar && took.len() >= ENOUGH {
         faults.push(format!(
-            "at the 99th percentile a takeover took {p99:.0?}, and should not take more than {bar:?}"
+            "at the 99th percentile a takeover took {p99:.2?}, and should not take more than {bar:?}"
         ));
     }
     Seen {
         text: format!(
-            "{} agents killed, every second one the leader: their units ran elsewhere after {median:.0?} (median), {p99:.0?} (p99), \
+            "{} agents killed, every second one the leader: their units ran elsewhere after {median:.2?} (median), {p99:.2?} (p99), \
              never twice at a time",
             took.len()
         ),
@@ -88,8 +91,8 @@ struct Cluster {
     program: PathBuf,
     url: String,
     ttl: Duration,
-    /// Held: what the units write is in it.
-    _folder: tempfile::TempDir,
+    /// What units and agents write is in it.
+    folder: tempfile::TempDir,
     agents: Vec<Child>,
     units: Vec<Stamps>,
 }
@@ -110,7 +113,7 @@ impl Cluster {
             program,
             url: url.to_owned(),
             ttl,
-            _folder: folder,
+            folder,
             agents: Vec::new(),
             units,
         };
@@ -126,8 +129,27 @@ impl Cluster {
         let mut command = Command::new(&self.program);
         command.args(["agent", "--store", &self.url, "--name", name, "--json"]);
         command.args(["--ttl", &ttl, "--lead-ttl", &ttl]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        // What they say of themselves is shown when something goes wrong.
+        let said = File::options().create(true).append(true).open(self.said(name))?;
+        command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said);
         command.spawn().context("starting an agent")
+    }
+
+    fn said(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The last that each agent said.
+    fn last_words(&self) -> String {
+        let last = AGENTS.map(|name| {
+            let said = std::fs::read_to_string(self.said(name)).unwrap_or_default();
+            let lines: Vec<_> = said.lines().collect();
+            format!(
+                "{name}:\n{}",
+                lines[lines.len().saturating_sub(LAST_WORDS)..].join("\n")
+            )
+        });
+        last.join("\n")
     }
 
     /// Waits until each agent runs as many units as the others, and asks the leader to see to it.
@@ -149,7 +171,8 @@ impl Cluster {
             }
             ensure!(
                 begun.elapsed() < PATIENCE,
-                "in {PATIENCE:?} the load did not get even: {load:?}"
+                "in {PATIENCE:?} the load did not get even: {load:?}\n{}",
+                self.last_words()
             );
             if asked.is_none_or(|at| at.elapsed() > Duration::from_secs(1)) {
                 asked = Some(Instant::now());
