@@ -59,10 +59,9 @@ fn what_is_in_error_is_tried_again() {
         .map(|it| it["status"].as_str().unwrap())
         .collect();
     assert_eq!(statuses[0], "error", "{statuses:?}");
-    assert!(
-        statuses.contains(&"unassigned") && statuses.iter().filter(|it| **it == "error").count() >= 2,
-        "{statuses:?}"
-    );
+    // Between the two errors its worker let go of it, so that it was handed out anew.
+    let mut between = statuses[1..].iter().take_while(|status| **status != "error");
+    assert!(between.any(|status| *status == "unassigned"), "{statuses:?}");
 }
 
 #[test]
