@@ -54,7 +54,7 @@ impl Saboteur {
         SABOTEURS.iter().copied().find(|saboteur| saboteur.id == id)
     }
 
-    /// Judges it by the clause that must reject it. A clause that goes by chance judges up to [`CHANCES`] times: one
+    /// Judges it by the clause that must reject it. A clause that goes by chance judges up to four times: one
     /// judgement alone sees each of these saboteurs more than 99 times of 100, which is too seldom for a test.
     ///
     /// # Errors
