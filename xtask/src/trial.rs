@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
         global = true
     )]
     pub(crate) store: Vec<String>,
-    /// Writes what was seen to this file.
+    /// Writes what was seen to this file, as JSON.
     #[arg(long, global = true)]
     pub(crate) json: Option<PathBuf>,
     /// What is tried.
@@ -140,9 +140,6 @@ pub(crate) struct Chaos {
     /// What chance is drawn from; by chance when not given.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
-    /// Prints what was seen as JSON; the lines go to standard error in any case.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 /// How the cluster of both kinds is tried.
@@ -155,9 +152,6 @@ pub(crate) struct NodeArguments {
     /// paused, and the five minutes after which the old client believes that one is dead are waited for.
     #[arg(long)]
     pub(crate) brief: bool,
-    /// Where to write what was seen as JSON.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<std::path::PathBuf>,
 }
 
 /// What one process of a trial is told.
@@ -199,7 +193,7 @@ pub(crate) fn run(_: &Arguments) -> Result<()> {
 #[cfg(feature = "stores")]
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.trial {
-        Trial::Chaos(chaos) => return chaos::run(&arguments.store, chaos),
+        Trial::Chaos(chaos) => return chaos::run(&arguments.store, chaos, arguments.json.as_deref()),
         Trial::Unit(unit) => return chaos::be_unit(unit),
         Trial::Hold { file } => return chaos::hold(file),
         _ => {}
@@ -207,7 +201,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match &arguments.trial {
         Trial::Member(member) => return runtime.block_on(take_part(member)),
-        Trial::Node(arguments) => return runtime.block_on(node::run(arguments)),
+        Trial::Node(node) => return runtime.block_on(node::run(node, arguments.json.as_deref())),
         _ => {}
     }
     let mut report = seen::Report::default();

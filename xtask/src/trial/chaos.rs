@@ -85,23 +85,23 @@ impl<'a> Set<'a> {
 }
 
 /// Tries it on each store, and fails when anything was seen that must not be.
-pub(crate) fn run(stores: &[String], arguments: &super::Chaos) -> Result<()> {
+pub(crate) fn run(stores: &[String], arguments: &super::Chaos, json: Option<&Path>) -> Result<()> {
     let set = Set::of(arguments)?;
     // What a killed agent leaves behind becomes a child of this process, which can so tell that nothing is left.
     set_child_subreaper(Some(getpid())).context("cannot adopt what a killed agent leaves behind")?;
-    let mut faults = 0;
+    let mut reports = Vec::new();
     for store in stores {
         let report = on(store, &set).with_context(|| format!("on {store}"))?;
-        if arguments.json {
-            println!("{}", serde_json::to_string(&report)?);
-        } else {
-            println!("{}", report.shown());
-        }
+        println!("{}", report.shown());
         for fault in &report.faults {
             eprintln!("{store}: {fault}");
         }
-        faults += report.faults.len();
+        reports.push(report);
     }
+    if let Some(file) = json {
+        std::fs::write(file, serde_json::to_string_pretty(&reports)?)?;
+    }
+    let faults: usize = reports.iter().map(|report| report.faults.len()).sum();
     if faults > 0 {
         bail!("{faults} things were seen that must not be; they stand above");
     }

@@ -3,6 +3,7 @@
 //! The packages are pinned by `node/package-lock.json`. Who leads is looked at every 10 ms in the store, and said by each
 //! worker itself; what runs is judged by the time stamps that the topologies write.
 
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
@@ -44,7 +45,7 @@ struct Report {
 }
 
 /// Tries it, prints what was seen, and fails when something was not so.
-pub(crate) async fn run(arguments: &NodeArguments) -> Result<()> {
+pub(crate) async fn run(arguments: &NodeArguments, json: Option<&Path>) -> Result<()> {
     let mut cluster = Cluster::prepare(arguments.topologies).await?;
     let mut steps = Vec::new();
     for step in steps::all(arguments.brief) {
@@ -76,7 +77,7 @@ pub(crate) async fn run(arguments: &NodeArguments) -> Result<()> {
     };
     report.judge();
     println!("{}", report.table());
-    if let Some(path) = &arguments.json {
+    if let Some(path) = json {
         std::fs::write(path, serde_json::to_string_pretty(&report)?)?;
     }
     if report.steps.iter().all(|outcome| outcome.holds) {
