@@ -16,7 +16,7 @@ use super::log::Log;
 
 /// How much is read at once.
 const CHUNK: usize = 16 * 1024;
-/// How many chunks wait for the disk; what comes beyond is not kept, so that neither the unit nor this process suffers.
+/// How many chunks wait for the disk; beyond, only the last one is kept, so that neither the unit nor this process suffers.
 const WAITING: usize = 16;
 /// How much of the end of standard error is kept: no fewer than an error may have characters.
 const TAIL: usize = 4 * ErrorText::MAX_CHARS;
@@ -87,25 +87,36 @@ struct Chunk {
     lost: u64,
 }
 
+/// Reads all there is at once, whatever the disk does. What the disk is too slow for is left out, but never the last of it.
 async fn drain(mut pipe: pipe::Receiver, chunks: mpsc::Sender<Chunk>, tail: Option<Arc<Mutex<Tail>>>) {
     let mut buffer = vec![0; CHUNK];
-    let mut lost = 0;
-    // An error ends it as the end of the pipe does: there is nobody to be told.
-    while let Ok(read) = pipe.read(&mut buffer).await {
-        if read == 0 {
-            return;
-        }
-        if let Some(tail) = &tail {
-            locked(tail).push(&buffer[..read]);
-        }
-        let chunk = Chunk {
-            bytes: buffer[..read].to_vec(),
-            lost,
+    // What was read last and waits for room, and how many bytes before it were given up.
+    let (mut last, mut lost) = (None::<Vec<u8>>, 0);
+    loop {
+        let permit = tokio::select! {
+            biased;
+            read = pipe.read(&mut buffer) => {
+                // An error ends it as the end of the pipe does: there is nobody to be told.
+                let Ok(read @ 1..) = read else { break };
+                if let Some(tail) = &tail {
+                    locked(tail).push(&buffer[..read]);
+                }
+                lost += last.replace(buffer[..read].to_vec()).map_or(0, |before| before.len() as u64);
+                chunks.try_reserve().ok()
+            }
+            permit = chunks.reserve(), if last.is_some() => {
+                // Without a writer there is nothing to wait for.
+                let Ok(permit) = permit else { return };
+                Some(permit)
+            }
         };
-        lost = match chunks.try_send(chunk) {
-            Ok(()) => 0,
-            Err(_) => lost + read as u64,
-        };
+        if let Some((permit, bytes)) = permit.and_then(|permit| Some((permit, last.take()?))) {
+            permit.send(Chunk { bytes, lost });
+            lost = 0;
+        }
+    }
+    if let Some(bytes) = last {
+        let _ = chunks.send(Chunk { bytes, lost }).await;
     }
 }
 
@@ -188,6 +199,28 @@ mod tests {
             "{text}"
         );
         assert!(text.len() > TAIL - 4);
+    }
+
+    #[tokio::test]
+    async fn what_a_disk_is_too_slow_for_is_counted_and_the_last_of_it_is_kept() {
+        let (read, written) = io::pipe().unwrap();
+        let (chunks, mut kept) = mpsc::channel(1);
+        let draining = tokio::spawn(drain(pipe::Receiver::from_owned_fd(read.into()).unwrap(), chunks, None));
+        let print = tokio::task::spawn_blocking(move || {
+            let mut written = written;
+            for byte in b'a'..=b'z' {
+                io::Write::write_all(&mut written, &vec![byte; CHUNK]).unwrap();
+            }
+        });
+        // All was taken though nothing was written yet.
+        print.await.unwrap();
+        let (mut bytes, mut end) = (0, None);
+        while let Some(chunk) = kept.recv().await {
+            bytes += chunk.lost + chunk.bytes.len() as u64;
+            end = chunk.bytes.last().copied();
+        }
+        draining.await.unwrap();
+        assert_eq!((bytes, end), (26 * CHUNK as u64, Some(b'z')));
     }
 
     #[test]

@@ -25,6 +25,7 @@ fn fill(world: &World) {
         "register",
         "running",
         &config,
+        "--opaque",
         "--weight",
         "2.5",
         "--affinity",
@@ -33,9 +34,9 @@ fn fill(world: &World) {
     ]);
     world.says(&["topology", "assign", "running", "a", "--term", "4"]);
     world.says(&["topology", "report", "running", "a", "running"]);
-    world.says(&["topology", "register", "failed", &config, "--enable"]);
+    world.says(&["topology", "register", "failed", &config, "--opaque", "--enable"]);
     world.says(&["topology", "set-error", "failed", "it's broken?"]);
-    world.says(&["topology", "register", "off", &config]);
+    world.says(&["topology", "register", "off", &config, "--opaque"]);
     world.says(&["setting", "put", "limits/rows", "1.10"]);
     for number in ["1", "2", "2"] {
         world.says(&["message", "send", "b ü", "count", number, "--ttl", "1h"]);
@@ -152,7 +153,7 @@ fn from_redis_into_sqlite() {
 fn small_export(id: &str) -> String {
     let world = World::on_sqlite();
     let config = world.written("config.json", "1");
-    world.says(&["topology", "register", id, &config, "--enable"]);
+    world.says(&["topology", "register", id, &config, "--opaque", "--enable"]);
     world.says(&["setting", "put", "k", "\"exported\""]);
     world.says(&["export"])
 }
@@ -162,8 +163,8 @@ fn what_is_there_wins_or_loses_as_is_said_and_is_never_mixed_unasked() {
     let world = World::on_sqlite();
     let file = world.written("export.jsonl", &small_export("t"));
     let config = world.written("other.json", "2");
-    world.says(&["topology", "register", "t", &config]);
-    world.says(&["topology", "register", "mine", &config]);
+    world.says(&["topology", "register", "t", &config, "--opaque"]);
+    world.says(&["topology", "register", "mine", &config, "--opaque"]);
     world.says(&["setting", "put", "k", "\"here\""]);
     let (code, why) = world.fails(&["import", &file]);
     assert!(code == 4 && why.contains("--keep or --replace"), "{why}");
@@ -224,7 +225,7 @@ fn an_import_that_was_interrupted_is_completed_by_the_same_command() {
     let marker = json!({ "export": header["export"]["id"], "mode": "keep" }).to_string();
     world.says(&["setting", "put", "convoke/import", &marker]);
     let config = world.written("config.json", "1");
-    world.says(&["topology", "register", "t", &config]);
+    world.says(&["topology", "register", "t", &config, "--opaque"]);
     // Nothing of the marker gets into an export, and another import is refused meanwhile.
     assert!(!world.says(&["export"]).contains("convoke/import"));
     let other = world.written("other.jsonl", &small_export("u"));

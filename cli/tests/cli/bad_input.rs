@@ -55,7 +55,7 @@ fn a_ttl_of_nothing_or_of_years_is_refused() {
         2,
         "100ms or more",
     );
-    refused(&world, &["demo", "--ttl", "1m"], 2, "100ms to 4s");
+    refused(&world, &["demo", "--ttl", "1m"], 2, "300ms to 2s");
 }
 
 #[test]

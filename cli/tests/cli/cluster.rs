@@ -98,7 +98,7 @@ impl Cluster {
 pub(crate) fn add(world: &World, ids: &[&str], config: &str) {
     let config = world.written("config.json", config);
     for id in ids {
-        world.says(&["topology", "register", id, &config, "--enable"]);
+        world.says(&["topology", "register", id, &config, "--opaque", "--enable"]);
     }
     eventually("all are handed out", || {
         let settled = |id: &&str| matches!(state(world, id).0.as_str(), "running" | "error");

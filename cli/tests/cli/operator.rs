@@ -62,7 +62,7 @@ fn a_whole_list_is_read_page_by_page_as_lines_for_programs() {
     assert_eq!(table.matches("revision").count(), 1, "one header");
     assert!(table.contains("k0000") && table.contains("k1002"));
     assert_eq!(world.fails(&["setting", "list", "--all", "--limit", "1"]).0, 2);
-    world.says(&["topology", "register", "t", &config]);
+    world.says(&["topology", "register", "t", &config, "--opaque"]);
     assert_eq!(world.says(&["topology", "list", "--all", "--json"]).lines().count(), 1);
 }
 
@@ -70,7 +70,7 @@ fn a_whole_list_is_read_page_by_page_as_lines_for_programs() {
 fn a_config_comes_back_as_it_was_registered() {
     let world = World::on_sqlite();
     let config = world.written("config.json", r#"{"n": 1.10}"#);
-    world.says(&["topology", "register", "t", &config]);
+    world.says(&["topology", "register", "t", &config, "--opaque"]);
     assert_eq!(world.says(&["topology", "export", "t"]), r#"{"n": 1.10}"#);
     let file = world.file("out.json").display().to_string();
     world.says(&["topology", "export", "t", &file]);

@@ -63,7 +63,7 @@ fn each_change_is_a_line_and_what_does_not_change_is_none() {
     assert_eq!(first["news"][0]["worker"], "a");
     // A ping is no change.
     world.says(&["worker", "ping", "a", "--incarnation", "1"]);
-    world.says(&["topology", "register", "t", &config, "--weight", "2"]);
+    world.says(&["topology", "register", "t", &config, "--opaque", "--weight", "2"]);
     let line = watching.line();
     assert_eq!(line["topologies"]["disabled"], 1);
     assert_eq!(line["news"][0]["topology"], "t");
