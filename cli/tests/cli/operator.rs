@@ -71,10 +71,10 @@ fn a_config_comes_back_as_it_was_registered() {
     let world = World::on_sqlite();
     let config = world.written("config.json", r#"{"n": 1.10}"#);
     world.says(&["topology", "register", "t", &config, "--opaque"]);
-    assert_eq!(world.says(&["topology", "export", "t"]), r#"{"n": 1.10}"#);
+    assert_eq!(world.says(&["topology", "export", "t"]), r#"{"n":1.10}"#);
     let file = world.file("out.json").display().to_string();
     world.says(&["topology", "export", "t", &file]);
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), "{\"n\": 1.10}\n");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "{\"n\":1.10}\n");
     let (code, why) = world.fails(&["topology", "export", "t", &file]);
     assert!(code == 1 && why.contains("could not be written"), "{why}");
 }
