@@ -48,14 +48,25 @@ impl Backoff {
             self.reset();
         }
         let pause = self.pause();
-        let fifth = u64::try_from((pause / 5).as_nanos()).unwrap_or(u64::MAX);
-        pause - Duration::from_nanos(RandomState::new().hash_one(()).checked_rem(fifth).unwrap_or(0))
+        pause - up_to(pause / 5)
+    }
+
+    /// How long to pause when many others pause for the same reason: half of the pause, and up to as much again by chance.
+    pub fn scattered_pause(&mut self) -> Duration {
+        let pause = self.pause();
+        pause - up_to(pause / 2)
     }
 
     /// Begins anew, after a success.
     pub fn reset(&mut self) {
         self.next = self.first;
     }
+}
+
+/// A length of time by chance. The keys of a new state are the randomness that the standard library has.
+fn up_to(longest: Duration) -> Duration {
+    let longest = u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX);
+    Duration::from_nanos(RandomState::new().hash_one(()).checked_rem(longest).unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -73,6 +84,15 @@ mod tests {
                 SECOND * full * 4 / 5 <= pause && pause <= SECOND * full,
                 "{full} {pause:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_scattered_pause_is_at_least_half_of_it() {
+        let mut backoff = Backoff::new(SECOND, SECOND * 5);
+        for full in [1, 2, 4, 5, 5] {
+            let pause = backoff.scattered_pause();
+            assert!(SECOND * full / 2 <= pause && pause <= SECOND * full, "{full} {pause:?}");
         }
     }
 

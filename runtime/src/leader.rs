@@ -1,9 +1,7 @@
 //! A leader: while it leads, it hands out what nobody has, and keeps the load even.
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::time::Duration;
 
 use convoke_core::{
     Candidacy, Command, Error, ErrorKind, Lease, LeaseDeadline, NewMessage, Payload, Placements, Registration, Renewal,
@@ -14,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::backoff::Backoff;
 use crate::balancer::Move;
 use crate::settings::LeaderSettings;
 use crate::worker::STOP_TOPOLOGIES;
@@ -65,7 +64,9 @@ impl Leader {
     ) {
         let mut office = None;
         let mut look_at = Instant::now();
-        let mut back_off = BackOff::new(&self.settings);
+        // While there is no leader, or no store: soon at first, then less and less often, and not all members at the same
+        // moment, so that a thousand of them do not keep each other from the seat.
+        let mut back_off = Backoff::new(self.settings.look_every, self.settings.watch_every);
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -82,14 +83,14 @@ impl Leader {
             let seat = self.look(me, &mut office).await;
             look_at = match seat {
                 Ok(Seat::Ours) => {
-                    back_off.end();
+                    back_off.reset();
                     begun + self.settings.look_every
                 }
                 Ok(Seat::Others) => {
-                    back_off.end();
+                    back_off.reset();
                     Instant::now() + self.settings.watch_every
                 }
-                Ok(Seat::Free) => Instant::now() + back_off.next(),
+                Ok(Seat::Free) => Instant::now() + back_off.scattered_pause(),
                 Err(error) => {
                     warn!(%error, "the leader could not do its work; it tries again");
                     // Whoever leads has a lease to keep.
@@ -98,7 +99,7 @@ impl Leader {
                         + if is_leading {
                             self.settings.look_every
                         } else {
-                            back_off.next()
+                            back_off.scattered_pause()
                         }
                 }
             };
@@ -301,36 +302,6 @@ enum Seat {
     Ours,
     Free,
     Others,
-}
-
-/// When to look again while there is no leader, or no store: soon at first, then less and less often, and not all members at the
-/// same moment, so that a thousand of them do not keep each other from the seat.
-struct BackOff {
-    first: Duration,
-    longest: Duration,
-    latest: Duration,
-}
-
-impl BackOff {
-    fn new(settings: &LeaderSettings) -> Self {
-        Self {
-            first: settings.look_every,
-            longest: settings.watch_every.max(settings.look_every),
-            latest: Duration::ZERO,
-        }
-    }
-
-    const fn end(&mut self) {
-        self.latest = Duration::ZERO;
-    }
-
-    /// Between half of a period that doubles and all of it.
-    fn next(&mut self) -> Duration {
-        self.latest = (self.latest * 2).clamp(self.first, self.longest);
-        // The keys of a new one are the randomness that the standard library has.
-        let chance = RandomState::new().hash_one(()) % 1_024;
-        self.latest / 2 + self.latest.mul_f64(chance as f64 / 2_048.0)
-    }
 }
 
 /// What a leader has at hand while it leads.
