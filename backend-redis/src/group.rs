@@ -32,6 +32,9 @@ const UNDER_WAY: usize = 1;
 /// How many operations one call has at most. Nobody else is served while a script runs, some 10 µs for each operation.
 const MAX_OPERATIONS: usize = 64;
 
+/// How often other tasks of the runtime go first before a call is made of fewer than were just answered.
+const PATIENCE: usize = 16;
+
 /// How many bytes the arguments of one call have at most, unless one operation alone has more.
 const MAX_BYTES: usize = 1_048_576;
 
@@ -126,16 +129,28 @@ struct Turn {
 impl Turn {
     /// Makes calls until nobody waits.
     async fn serve(mut self) {
+        let mut answered = 1;
         loop {
-            // Others who are about to ask, because they were answered at the same time, come first.
-            tokio::task::yield_now().await;
+            self.gather(answered).await;
             let batch = self.take();
             if batch.is_empty() {
                 return;
             }
+            answered = batch.len();
             let left = Batch::new(batch).run(&self.shared.link, &self.shared.keys).await;
             let mut queue = self.shared.locked();
             left.into_iter().rev().for_each(|it| queue.waiting.push_front(it));
+        }
+    }
+
+    /// Lets those come first who are about to ask again, because they were answered at the same time: who comes a moment
+    /// too late waits for two syncs of the server's file. At least one may want nothing more, so patience is short.
+    async fn gather(&self, answered: usize) {
+        for _ in 0..PATIENCE {
+            tokio::task::yield_now().await;
+            if self.shared.locked().waiting.len() >= answered {
+                return;
+            }
         }
     }
 

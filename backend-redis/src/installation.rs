@@ -212,12 +212,12 @@ mod tests {
 
     #[test]
     fn a_newer_layout_is_refused_and_a_changed_migration_is_corrupt() {
-        assert_eq!(judge(3, &HashMap::new()).unwrap_err().kind(), ErrorKind::Unsupported);
+        assert_eq!(judge(4, &HashMap::new()).unwrap_err().kind(), ErrorKind::Unsupported);
         let changed = HashMap::from([("0001_keys".to_owned(), "other".to_owned())]);
         assert_eq!(judge(1, &changed).unwrap_err().kind(), ErrorKind::Corrupt);
         assert_eq!(
             judge(0, &HashMap::new()).unwrap().pending,
-            ["0001_keys", "0002_topologies_locks_settings"]
+            ["0001_keys", "0002_topologies_locks_settings", "0003_queues"]
         );
     }
 }

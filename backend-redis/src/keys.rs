@@ -20,12 +20,16 @@ pub(crate) enum Key {
     Candidates,
     Ranking,
     History,
-    Messages,
-    Handling,
-    Ready,
-    Hidden,
-    Due,
-    Expiry,
+    Fresh,
+    Tails,
+    Heads,
+    Blocks,
+    Bodies,
+    Attempts,
+    Returned,
+    Invisible,
+    Returns,
+    Expirations,
     Topologies,
     Configs,
     TopologyIds,
@@ -37,11 +41,17 @@ pub(crate) enum Key {
     Settings,
     Values,
     SettingKeys,
+    Messages,
+    Handling,
+    Ready,
+    Hidden,
+    Due,
+    Expiry,
 }
 
 impl Key {
     /// All of them, as they are declared: first what `clear` leaves, what never falls and what was promised, then what it
-    /// empties, the seat before the others.
+    /// empties, the seat before the others, then what is in use no more.
     pub(crate) const ALL: &[Self] = &[
         Self::Schema,
         Self::Counters,
@@ -56,12 +66,16 @@ impl Key {
         Self::Candidates,
         Self::Ranking,
         Self::History,
-        Self::Messages,
-        Self::Handling,
-        Self::Ready,
-        Self::Hidden,
-        Self::Due,
-        Self::Expiry,
+        Self::Fresh,
+        Self::Tails,
+        Self::Heads,
+        Self::Blocks,
+        Self::Bodies,
+        Self::Attempts,
+        Self::Returned,
+        Self::Invisible,
+        Self::Returns,
+        Self::Expirations,
         Self::Topologies,
         Self::Configs,
         Self::TopologyIds,
@@ -73,10 +87,19 @@ impl Key {
         Self::Settings,
         Self::Values,
         Self::SettingKeys,
+        Self::Messages,
+        Self::Handling,
+        Self::Ready,
+        Self::Hidden,
+        Self::Due,
+        Self::Expiry,
     ];
 
     /// What `clear` empties; the seat comes first.
-    pub(crate) const CLEARED: &[Self] = Self::ALL.split_at(5).1;
+    pub(crate) const CLEARED: &[Self] = Self::USED.split_at(5).1;
+
+    /// Those of the present layout.
+    pub(crate) const USED: &[Self] = Self::ALL.split_at(Self::ALL.len() - 6).0;
 
     /// What its name ends with.
     pub(crate) const fn word(self) -> &'static str {
@@ -91,6 +114,16 @@ impl Key {
             Self::Candidates => "candidates",
             Self::Ranking => "ranking",
             Self::History => "history",
+            Self::Fresh => "fresh",
+            Self::Tails => "tails",
+            Self::Heads => "heads",
+            Self::Blocks => "blocks",
+            Self::Bodies => "bodies",
+            Self::Attempts => "attempts",
+            Self::Returned => "returned",
+            Self::Invisible => "invisible",
+            Self::Returns => "returns",
+            Self::Expirations => "expirations",
             Self::Messages => "messages",
             Self::Handling => "handling",
             Self::Ready => "ready",
@@ -141,7 +174,7 @@ impl Keys {
 
     /// The channel on which a worker is told that it may have a message. The scripts name it so, too.
     pub(crate) fn channel(&self, worker: &WorkerName) -> String {
-        format!("{}:{worker}", self.name(Key::Messages))
+        format!("{}:{worker}", self.name(Key::Fresh))
     }
 }
 
@@ -182,7 +215,7 @@ mod tests {
             let keys = Keys::new(&Namespace::new(name).unwrap());
             let names = || Key::ALL.iter().map(|key| keys.name(*key));
             assert_eq!(names().map(tag).collect::<HashSet<_>>().len(), 1, "{name}");
-            assert_eq!(names().collect::<HashSet<_>>().len(), 30);
+            assert_eq!(names().collect::<HashSet<_>>().len(), 40);
         }
     }
 

@@ -148,7 +148,11 @@ impl RedisStore {
     }
 
     async fn peek(&self, worker: &WorkerName, page: &Page) -> Result<Paged<QueuedMessage>> {
-        let mut after = page.after.as_ref().map(Cursor::number).transpose()?;
+        // The latest message that was looked at, and the latest place of those that nobody was given yet.
+        let (mut latest, mut place) = match &page.after {
+            Some(cursor) => cursor.place().map(|(id, place)| (Some(id), place))?,
+            None => (None, 0),
+        };
         let mut items = Vec::new();
         // Once, unless messages that expired and were not dropped yet leave gaps, or the messages are very large.
         loop {
@@ -156,7 +160,8 @@ impl RedisStore {
                 .call()
                 .arg(self.now_argument()?)
                 .arg(worker.as_str())
-                .arg(after.map(ordered).unwrap_or_default())
+                .arg(latest.map(ordered).unwrap_or_default())
+                .arg(place)
                 .arg(page.limit.as_usize() + 1 - items.len());
             let mut answer = self.ask(&call).await?;
             if answer.word != "page" {
@@ -164,29 +169,32 @@ impl RedisStore {
             }
             let now = answer.fields.time()?;
             let has_more = answer.fields.parsed::<u8>()? == 1;
+            let looked_at: u64 = answer.fields.parsed()?;
             let mut rows = answer.fields.list()?;
             while !rows.is_done() {
                 let id: u64 = rows.parsed()?;
+                latest = Some(id);
+                place = place.max(rows.parsed()?);
                 let message = message(MessageId::from_number(id), &rows.text()?)?;
                 let handling = rows
                     .optional_text()?
                     .map_or(Ok(Handling::default()), |text| handling(&text))?;
-                after = Some(id);
                 if !handling.is_gone(message.expires, now) {
-                    items.push(QueuedMessage {
+                    let item = QueuedMessage {
                         message,
                         attempts: handling.attempts,
                         invisible_until: handling.invisible_until(now),
-                    });
+                    };
+                    items.push((item, Cursor::behind_place(id, place)));
                 }
             }
+            place = looked_at;
             if !has_more || items.len() > page.limit.as_usize() {
                 break;
             }
         }
-        Ok(Paged::cut(items, page.limit, |last: &QueuedMessage| {
-            Cursor::behind_number(last.message.id.number())
-        }))
+        let page = Paged::cut(items, page.limit, |(_, cursor): &(_, Cursor)| cursor.clone());
+        Ok(page.map(|(item, _)| item))
     }
 
     /// Runs a script that takes from the worker's queue until it has dropped what stood in its way.

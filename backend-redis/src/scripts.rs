@@ -48,7 +48,10 @@ scripts! {
         on &[Names, Candidates, Seat],
         after ["now", "seat"];
     DELETE_WORKER = Write "workers/delete_worker"
-        on &[Names, Records, Unwatched, Messages, Handling, Ready, Hidden, Due, Expiry, InUse, Gone],
+        on &[
+            Names, Records, Unwatched, Fresh, Tails, Heads, Blocks, Bodies, Attempts, Returned, Invisible, Returns,
+            Expirations, InUse, Gone,
+        ],
         after ["now", "worker", "queue", "gone"];
     WORKER_HISTORY = Read "workers/worker_history"
         on &[History],
@@ -58,10 +61,14 @@ scripts! {
         after ["now", "trim"];
     REFRESH_STATUSES = Write "workers/refresh_statuses"
         on &[
-            Records, Watched, Unwatched, Candidates, Ranking, Seat, History, Counters, Messages, Handling, Ready,
-            Hidden, Due, Expiry, Topologies, Held, InUse, Waiting, TopologyHistory, Gone,
+            Records, Watched, Unwatched, Candidates, Ranking, Seat, History, Counters, Fresh, Tails,
+            Heads, Blocks, Bodies, Attempts, Returned, Invisible, Returns, Expirations, Topologies, Held, InUse,
+            Waiting, TopologyHistory, Gone,
         ],
-        after ["now", "worker", "history", "seat", "candidacy", "queue", "topology", "change", "gone", "withdrawal"];
+        after [
+            "now", "worker", "history", "seat", "candidacy", "queue", "expiry", "topology", "change", "gone",
+            "withdrawal"
+        ];
     ANNOUNCE_CANDIDACY = Write "leadership/announce_candidacy"
         on &[Records, Watched, Unwatched, Candidates, Ranking, Seat, History, Counters],
         after ["now", "worker", "history", "seat", "election"];
@@ -84,31 +91,37 @@ scripts! {
         on &[Seat],
         after ["now", "seat"];
     SEND_MESSAGE = Write "messages/send_message", shared Listed
-        on &[Records, Counters, Messages, Ready, Expiry, Seat],
+        on &[Records, Counters, Fresh, Tails, Blocks, Seat],
         after ["now", "seat", "queue", "telling"];
     RECEIVE_MESSAGES = Write "messages/receive_messages"
-        on &[Records, Watched, Unwatched, Messages, Handling, Ready, Hidden, Due, Expiry],
+        on &[
+            Records, Watched, Unwatched, Fresh, Tails, Heads, Blocks, Bodies, Attempts, Returned, Invisible, Returns,
+            Expirations,
+        ],
         after ["now", "worker", "queue", "delivery"];
     TAKE_MESSAGES = Write "messages/take_messages"
-        on &[Records, Watched, Unwatched, Messages, Handling, Ready, Hidden, Due, Expiry],
+        on &[
+            Records, Watched, Unwatched, Fresh, Tails, Heads, Blocks, Bodies, Attempts, Returned, Invisible, Returns,
+            Expirations,
+        ],
         after ["now", "worker", "queue", "delivery"];
     ACK_MESSAGE = Write "messages/ack_message"
-        on &[Records, Messages, Handling, Hidden, Due, Expiry],
+        on &[Records, Bodies, Attempts, Invisible, Returns, Expirations],
         after ["now", "worker", "queue", "receipt"];
     NACK_MESSAGE = Write "messages/nack_message"
-        on &[Records, Messages, Handling, Ready, Hidden, Due],
+        on &[Records, Fresh, Attempts, Returned, Invisible, Returns],
         after ["now", "worker", "queue", "receipt"];
     EXTEND_CLAIM = Write "messages/extend_claim"
-        on &[Records, Handling, Due],
+        on &[Records, Attempts, Returns],
         after ["now", "worker", "queue", "receipt"];
     PEEK_MESSAGES = Read "messages/peek_messages"
-        on &[Messages, Handling, Ready, Hidden],
+        on &[Fresh, Tails, Heads, Bodies, Attempts, Returned, Invisible],
         after ["now", "queue"];
     REGISTER_TOPOLOGY = Write "topologies/register_topology"
         on &[Topologies, Configs, TopologyIds, TopologyHistory, Counters],
         after ["now", "topology", "change"];
     ASSIGN_TOPOLOGIES = Write "topologies/assign_topologies"
-        on &[Topologies, Held, InUse, Waiting, TopologyHistory, Counters, Records, Messages, Ready, Expiry, Seat],
+        on &[Topologies, Held, InUse, Waiting, TopologyHistory, Counters, Records, Fresh, Tails, Blocks, Seat],
         after ["now", "worker", "seat", "queue", "topology", "change", "telling"];
     REPORT_TOPOLOGY = Write "topologies/report_topology"
         on &[Topologies, Held, InUse, Waiting, TopologyHistory, Counters, Records, Gone],
@@ -123,16 +136,16 @@ scripts! {
         on &[Topologies, Held, InUse, Waiting, TopologyHistory, Counters],
         after ["now", "topology", "change"];
     STOP_TOPOLOGY = Write "topologies/stop_topology"
-        on &[Topologies, Held, InUse, Waiting, TopologyHistory, Counters, Records, Messages, Ready, Expiry],
+        on &[Topologies, Held, InUse, Waiting, TopologyHistory, Counters, Records, Fresh, Tails, Blocks],
         after ["now", "queue", "topology", "change", "telling"];
     KILL_TOPOLOGY = Write "topologies/kill_topology"
-        on &[Topologies, Held, InUse, Waiting, TopologyHistory, Counters, Records, Messages, Ready, Expiry],
+        on &[Topologies, Held, InUse, Waiting, TopologyHistory, Counters, Records, Fresh, Tails, Blocks],
         after ["now", "queue", "topology", "change", "telling"];
     SET_TOPOLOGY_ERROR = Write "topologies/set_topology_error"
-        on &[Topologies, Held, InUse, Waiting, TopologyHistory, Counters, Records, Messages, Ready, Expiry],
+        on &[Topologies, Held, InUse, Waiting, TopologyHistory, Counters, Records, Fresh, Tails, Blocks],
         after ["now", "queue", "topology", "change", "telling"];
     CLEAR_TOPOLOGY_ERROR = Write "topologies/clear_topology_error"
-        on &[Topologies, Held, InUse, Waiting, TopologyHistory, Counters, Records, Messages, Ready, Expiry],
+        on &[Topologies, Held, InUse, Waiting, TopologyHistory, Counters, Records, Fresh, Tails, Blocks],
         after ["now", "worker", "queue", "topology", "change", "telling"];
     DELETE_TOPOLOGY = Write "topologies/delete_topology"
         on &[Topologies, Configs, TopologyIds, Held],
@@ -223,7 +236,7 @@ pub(crate) static GROUP: LazyLock<Script> = LazyLock::new(|| {
     .map(|operation| operation.as_function());
     parts.extend(functions.iter().map(String::as_str));
     let body = include_str!("../lua/shared/group.lua");
-    Script::new("group", Effect::Write, Key::ALL, &parts, body)
+    Script::new("group", Effect::Write, Key::USED, &parts, body)
 });
 
 /// A change of the layout, applied once and in order.
@@ -232,20 +245,43 @@ pub(crate) struct Migration {
     pub(crate) version: u32,
     /// Its name.
     pub(crate) name: &'static str,
+    keys: &'static [Key],
     source: &'static str,
 }
 
 /// All of them; only ever appended to.
-pub(crate) static MIGRATIONS: [Migration; 2] = [
+pub(crate) static MIGRATIONS: [Migration; 3] = [
     Migration {
         version: 1,
         name: "0001_keys",
+        keys: &[Schema, Counters],
         source: include_str!("../migrations/0001_keys.lua"),
     },
     Migration {
         version: 2,
         name: "0002_topologies_locks_settings",
+        keys: &[Schema, Counters],
         source: include_str!("../migrations/0002_topologies_locks_settings.lua"),
+    },
+    Migration {
+        version: 3,
+        name: "0003_queues",
+        keys: &[
+            Schema,
+            Messages,
+            Handling,
+            Ready,
+            Hidden,
+            Due,
+            Expiry,
+            Bodies,
+            Attempts,
+            Returned,
+            Invisible,
+            Returns,
+            Expirations,
+        ],
+        source: include_str!("../migrations/0003_queues.lua"),
     },
 ];
 
@@ -258,7 +294,7 @@ impl Migration {
     /// The script that applies it.
     pub(crate) fn script(&self) -> Script {
         let guard = include_str!("../lua/installation/migrate.lua");
-        Script::new(self.name, Effect::Write, Key::ALL, &[guard], self.source)
+        Script::new(self.name, Effect::Write, self.keys, &[guard], self.source)
     }
 }
 
@@ -312,6 +348,7 @@ mod tests {
                 "0002_topologies_locks_settings",
                 "fcecafe21e142f07c1a2a4332c95ec8a19644ef7",
             ),
+            (3, "0003_queues", "7c160c04025a13181e4dd8722452a441c3e8e618"),
         ]
         .map(|(version, name, checksum)| (version, name, checksum.to_owned()));
         assert_eq!(checksums, expected, "append a migration instead of changing one");

@@ -90,6 +90,12 @@ impl Cursor {
         Self(number.to_string())
     }
 
+    /// The cursor behind this number and this place, for a list that is kept in two orders. For backends.
+    #[must_use]
+    pub fn behind_place(number: u64, place: u64) -> Self {
+        Self(format!("{number}-{place}"))
+    }
+
     /// The name it stands behind. For backends.
     ///
     /// # Errors
@@ -132,6 +138,18 @@ impl Cursor {
             .ok()
             .filter(|number| i64::try_from(*number).is_ok())
             .ok_or_else(|| self.foreign())
+    }
+
+    /// The number and the place it stands behind. For backends.
+    ///
+    /// # Errors
+    /// InvalidArgument when it belongs to another list.
+    pub fn place(&self) -> Result<(u64, u64)> {
+        let parts = self.0.split_once('-').and_then(|(number, place)| {
+            let parts = (number.parse().ok()?, place.parse().ok()?);
+            Some(parts)
+        });
+        parts.ok_or_else(|| self.foreign())
     }
 
     /// The cursor as text.

@@ -1,6 +1,6 @@
 -- Comes before each file of migrations/ and applies it once, however many try at once: the script is the lock, and all of
 -- it happens or nothing.
--- KEYS    schema, and every other key of the installation by the order of the migration
+-- KEYS    schema, then those that the migration names
 -- ARGV    the version that the migration leads to, its name, its checksum
 -- Answer  "applied" or "passed": another was faster, or "narrow": this server's numbers are too short
 local schema = KEYS[1]

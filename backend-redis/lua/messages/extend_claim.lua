@@ -1,16 +1,16 @@
 -- Keeps a delivery invisible for longer. Restates core::messages::check_receipt and Handling::extended.
--- KEYS    records, handling, due
+-- KEYS    records, attempts, returns
 -- ARGV    now (empty: this server's), id (16 digits), worker, incarnation, token, visibility in microseconds
 -- Answer  {"extended", until} or "stale_receipt"
-local records, handling, due = KEYS[1], KEYS[2], KEYS[3]
+local records, attempts, returns = KEYS[1], KEYS[2], KEYS[3]
 local now, id, worker, incarnation, token = now_of(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local ends = now + tonumber(ARGV[6])
 
-local attempts, visible_from = claim_of(records, handling, id, worker, incarnation, token, now)
-if not attempts then
+local count, visible_from = claim_of(records, attempts, id, worker, incarnation, token, now)
+if not count then
   return 'stale_receipt'
 end
-redis.call('HSET', handling, id, handling_of(attempts, ends, token, worker))
-redis.call('ZREM', due, due_of(worker, visible_from, id))
-redis.call('ZADD', due, 0, due_of(worker, ends, id))
+redis.call('HSET', attempts, id, attempts_of(count, ends, token, worker))
+redis.call('ZREM', returns, return_of(worker, visible_from, id))
+redis.call('ZADD', returns, 0, return_of(worker, ends, id))
 return { 'extended', whole(ends) }

@@ -1,36 +1,68 @@
 -- A page of a worker's queue as it is stored, oldest first; the driver applies core::messages::Handling::is_gone.
--- KEYS    messages, handling, ready, hidden
--- ARGV    now (empty: this server's), worker, after which id (16 digits; empty: from the start), how many
--- Answer  {"page", now, 1 when there is more, else 0, {id, message, handling or nil, id, …}}
-local messages, handling, ready, hidden = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local worker, after, count = ARGV[2], ARGV[3], tonumber(ARGV[4])
+-- KEYS    fresh, tails, heads, bodies, attempts, returned, invisible
+-- ARGV    now (empty: this server's), worker, after which id (16 digits; empty: from the start), after which place of
+--         those that nobody was given (0: from the start), how many
+-- Answer  {"page", now, 1 when there is more, else 0, the latest place that was looked at, {id, place or 0, message,
+--         attempts or nil, id, …}}
+local keys = { fresh = KEYS[1], tails = KEYS[2], heads = KEYS[3] }
+local bodies, attempts, returned, invisible = KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local worker, after, place, count = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 
-local first = after == '' and '[' .. worker .. '\0' or '(' .. worker .. '\0' .. after
-local last = '(' .. worker .. '\1'
-local waiting = redis.call('ZRANGEBYLEX', ready, first, last, 'LIMIT', 0, count + 1)
-local claimed = redis.call('ZRANGEBYLEX', hidden, first, last, 'LIMIT', 0, count + 1)
-local ids, from_waiting, from_claimed = {}, 1, 1
-while #ids < count and (waiting[from_waiting] or claimed[from_claimed]) do
-  local one, other = waiting[from_waiting], claimed[from_claimed]
-  local one_id, other_id = one and string.sub(one, -16), other and string.sub(other, -16)
-  if not other_id or (one_id and one_id < other_id) then
-    ids[#ids + 1] = one_id
-    from_waiting = from_waiting + 1
-  else
-    ids[#ids + 1] = other_id
-    from_claimed = from_claimed + 1
-  end
+local page, bytes, largest = {}, 0, 0
+local function add(id, at, body, tried)
+  local index = #page
+  page[index + 1], page[index + 2], page[index + 3], page[index + 4] = id, at, body, tried
+  bytes, largest = bytes + #body, math.max(largest, #body)
 end
-local has_more = #waiting + #claimed > #ids
-local page, bytes = {}, 0
-for index, id in ipairs(ids) do
-  if bytes >= GATHERED_BYTES then
-    has_more = true
-    break
+
+-- Those that somebody was given, until the page is full. Whether there are more of them.
+local function add_given()
+  local first = after == '' and '[' .. worker .. '\0' or '(' .. worker .. '\0' .. after
+  local last = '(' .. worker .. '\1'
+  local back = redis.call('ZRANGEBYLEX', returned, first, last, 'LIMIT', 0, count + 1)
+  local away = redis.call('ZRANGEBYLEX', invisible, first, last, 'LIMIT', 0, count + 1)
+  local from_back, from_away = 1, 1
+  while back[from_back] or away[from_away] do
+    if #page == 4 * count or bytes >= GATHERED_BYTES then
+      return true
+    end
+    local one, other = back[from_back], away[from_away]
+    local id = string.sub(one or other, -16)
+    if not other or (one and id < string.sub(other, -16)) then
+      from_back = from_back + 1
+    else
+      id, from_away = string.sub(other, -16), from_away + 1
+    end
+    local body = redis.call('HGET', bodies, id)
+    expires_of(body)
+    add(id, 0, body, redis.call('HGET', attempts, id))
   end
-  local message = redis.call('HGET', messages, id)
-  expires_of(message)
-  page[3 * index - 2], page[3 * index - 1], page[3 * index] = id, message, redis.call('HGET', handling, id)
-  bytes = bytes + #message
+  return false
 end
-return { 'page', now_of(ARGV[1]), has_more and 1 or 0, page }
+
+-- Those that nobody was given, likewise.
+local function add_fresh()
+  local head, tail = ends_of(keys, worker)
+  place = math.max(place, head - 1)
+  local from = place
+  while place < tail do
+    if #page >= 4 * count or bytes >= GATHERED_BYTES or place - from >= STEP then
+      return true
+    end
+    local names = {}
+    for index = 1, math.min(portion(count - #page / 4, bytes, largest), tail - place) do
+      names[index] = place_of(worker, place + index)
+    end
+    for index, found in ipairs(redis.call('HMGET', keys.fresh, unpack(names))) do
+      if found then
+        local id, _, body = parse_fresh(found, worker)
+        add(id, place + index, body, false)
+      end
+    end
+    place = place + #names
+  end
+  return false
+end
+
+local has_more = add_given() or add_fresh()
+return { 'page', now_of(ARGV[1]), has_more and 1 or 0, place, page }

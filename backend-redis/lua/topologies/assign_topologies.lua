@@ -1,7 +1,7 @@
 -- Gives topologies to workers and tells them to start. Restates core::leadership::check_leading and, for each placement,
 -- core::topologies::decide_assignment. No placement bears on another: each topology is there once.
 -- KEYS    topologies, held, in_use, waiting, topology_history, counters,
---         records, messages, ready, expiry, seat
+--         records, fresh, tails, blocks, seat
 -- ARGV    now (empty: this server's), term, ttl of the messages in microseconds, then of each placement: id, worker,
 --         "command NUL content" of its message
 -- Answer  "stale_term" or {"answered", {word, detail, word, …}}, in the order of the placements: "assigned",
@@ -9,7 +9,7 @@
 local keys = {
   topologies = KEYS[1], held = KEYS[2], in_use = KEYS[3], waiting = KEYS[4], topology_history = KEYS[5],
   counters = KEYS[6],
-  records = KEYS[7], messages = KEYS[8], ready = KEYS[9], expiry = KEYS[10],
+  records = KEYS[7], fresh = KEYS[8], tails = KEYS[9], blocks = KEYS[10],
 }
 local seat = KEYS[11]
 local now, term, ttl = now_of(ARGV[1]), ARGV[2], tonumber(ARGV[3])
@@ -46,7 +46,7 @@ local ids = {}
 for at = 4, #ARGV, 3 do
   ids[#ids + 1] = ARGV[at]
 end
-local answers, changes, told = {}, {}, {}
+local answers, changes, told = {}, {}, { workers = {}, ttls = {}, whats = {}, refused = {} }
 for index, record in ipairs(redis.call('HMGET', keys.topologies, unpack(ids))) do
   local id, worker, what = ids[index], ARGV[3 * index + 2], ARGV[3 * index + 3]
   local word, detail = 'unknown_topology', nil
@@ -55,7 +55,7 @@ for index, record in ipairs(redis.call('HMGET', keys.topologies, unpack(ids))) d
     word, detail = decide(topology, status_of(worker))
     if word == 'assigned' then
       changes[#changes + 1] = { id = id, before = topology, after = assigned(topology, worker, now) }
-      told[#told + 1] = { worker = worker, ttl = ttl, what = what }
+      told.workers[#changes], told.ttls[#changes], told.whats[#changes] = worker, ttl, what
     end
   end
   answers[2 * index - 1], answers[2 * index] = word, detail or ''

@@ -2,17 +2,19 @@
 -- Restates core::workers::is_silent and Seat::leader, and drops expired messages that nobody holds
 -- (core::messages::Handling::is_gone), a step of them.
 -- KEYS    records, watched, unwatched, candidates, ranking, seat, history, counters,
---         messages, handling, ready, hidden, due, expiry, topologies, held, in_use, waiting, topology_history, gone
+--         fresh, tails, heads, blocks, bodies, attempts, returned, invisible, returns, expirations,
+--         topologies, held, in_use, waiting, topology_history, gone
 -- ARGV    now (empty: this server's), time-out of workers in microseconds, how many workers it buries at most, and as many
 --         topologies it takes away, time-out of waiting topologies in microseconds
 -- Answer  {"refreshed", {name of who died, …}, {} or {name, term} of the vacated lead, {name of whose candidacy lapsed,
 --         …}, {id of a topology that was taken away, …}, 1 when there is more of either, else 0}
 local records, watched, unwatched, candidates, ranking = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local seat, history, counters = KEYS[6], KEYS[7], KEYS[8]
-local messages, handling, ready, hidden, due, expiry = KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14]
 local keys = {
-  topologies = KEYS[15], held = KEYS[16], in_use = KEYS[17], waiting = KEYS[18], topology_history = KEYS[19],
-  gone = KEYS[20], counters = counters,
+  fresh = KEYS[9], tails = KEYS[10], heads = KEYS[11], blocks = KEYS[12], bodies = KEYS[13], attempts = KEYS[14],
+  returned = KEYS[15], invisible = KEYS[16], returns = KEYS[17], expirations = KEYS[18],
+  topologies = KEYS[19], held = KEYS[20], in_use = KEYS[21], waiting = KEYS[22], topology_history = KEYS[23],
+  gone = KEYS[24], counters = counters,
 }
 local now, timeout, most = now_of(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local waiting_timeout = tonumber(ARGV[4])
@@ -28,29 +30,6 @@ local function bury(name, last_ping)
   step_back(candidates, ranking, seat, name)
   mark_gone(keys.gone, keys.in_use, name, 'dead')
   record_change(history, counters, name, now, incarnation, 'dead', 'normal')
-end
-
-local function drop_expired()
-  for _, member in ipairs(redis.call('ZRANGEBYSCORE', expiry, '-inf', whole(now), 'LIMIT', 0, STEP)) do
-    local worker, id = string.match(member, '^(.+)%z(%d+)$')
-    local handled = redis.call('HGET', handling, id)
-    local _, visible_from, token
-    if handled then
-      _, visible_from, token = parse_handling(handled)
-    end
-    if handled and token ~= '-' and now < visible_from then
-      -- Claimed: looked at again when the claim ends.
-      redis.call('ZADD', expiry, whole(visible_from), member)
-    else
-      redis.call('ZREM', expiry, member)
-      redis.call('HDEL', messages, id)
-      if redis.call('ZREM', ready, member) == 0 then
-        redis.call('ZREM', hidden, member)
-        redis.call('ZREM', due, due_of(worker, visible_from or 0, id))
-      end
-      redis.call('HDEL', handling, id)
-    end
-  end
 end
 
 local held = seat_of(seat)
@@ -84,5 +63,6 @@ for _, name in ipairs(redis.call('ZRANGEBYSCORE', candidates, '-inf', whole(now)
   record_change(history, counters, name, now, incarnation, status, 'normal')
 end
 local unassigned, more_of_them = take_away(keys, waiting_timeout, most, now)
-drop_expired()
+drop_expired(keys, now)
+drop_expired_fresh(keys, now)
 return { 'refreshed', died, vacated, lapsed, unassigned, math.max(more, more_of_them) }

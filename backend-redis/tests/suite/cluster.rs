@@ -242,5 +242,5 @@ async fn no_script_touches_a_key_that_it_was_not_given() {
             }
         }
     }
-    assert_eq!(touched.len(), 30, "{touched:?}");
+    assert_eq!(touched.len(), 40, "{touched:?}");
 }

@@ -122,7 +122,7 @@ async fn an_operation_that_stumbles_fails_as_it_does_alone_and_alone() {
     let prefix = "{convoke:default}:";
     raw.run::<()>(&["HSET", &format!("{prefix}records"), "b", "nonsense"])
         .await;
-    raw.run::<()>(&["SET", &format!("{prefix}handling"), "of another type"])
+    raw.run::<()>(&["SET", &format!("{prefix}attempts"), "of another type"])
         .await;
     store.send_message(&message("a")).await.unwrap();
     let few = claim(1);
@@ -260,14 +260,14 @@ async fn a_call_that_has_gathered_enough_leaves_the_rest_for_the_next_one() {
         store.receive_messages(&me, &claim(1)).await.unwrap();
         callers.push(me);
         let megabyte = large(name, 1_000_000);
-        join_all((0..18).map(|_| store.send_message(&megabyte))).await;
+        join_all((0..17).map(|_| store.send_message(&megabyte))).await;
     }
     let before = calls(&mut raw).await;
     let many = claim(100);
     let received = join_all(callers.iter().map(|me| store.receive_messages(me, &many))).await;
     for (deliveries, me) in received.into_iter().zip(&callers) {
         let deliveries = deliveries.unwrap();
-        assert_eq!(deliveries.len(), 18);
+        assert_eq!(deliveries.len(), 17);
         assert!(deliveries.iter().all(|it| it.message.worker == me.worker));
     }
     assert_eq!(calls(&mut raw).await, before + 3);

@@ -9,7 +9,7 @@ use crate::server::{Raw, claim, message, open, open_fresh, options, private, wor
 async fn a_key_of_the_wrong_type_is_corrupt_and_says_what_to_do() {
     let (store, mut raw, prefix, _) = open_fresh().await;
     let me = store.register_worker(&worker("a")).await.unwrap();
-    for key in ["records", "ready", "seat", "names"] {
+    for key in ["records", "returned", "seat", "names"] {
         let key = format!("{prefix}{key}");
         raw.run::<()>(&["DEL", &key]).await;
         raw.run::<()>(&["SET", &key, "x"]).await;
@@ -32,8 +32,7 @@ async fn values_that_nobody_here_wrote_are_corrupt() {
     let (store, mut raw, prefix, _) = open_fresh().await;
     let me = store.register_worker(&worker("a")).await.unwrap();
     store.send_message(&message("a")).await.unwrap();
-    raw.run::<()>(&["HSET", &format!("{prefix}messages"), "0000000000000001", "x"])
-        .await;
+    raw.run::<()>(&["HSET", &format!("{prefix}fresh"), "a\x001", "x"]).await;
     assert_eq!(
         store.take_messages(&me, claim(1).max).await.unwrap_err().kind(),
         ErrorKind::Corrupt

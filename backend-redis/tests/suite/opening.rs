@@ -9,7 +9,7 @@ use convoke_test_servers::Kind;
 use futures_util::future::join_all;
 
 /// All that set up an empty store.
-const MIGRATIONS: [&str; 2] = ["0001_keys", "0002_topologies_locks_settings"];
+const MIGRATIONS: [&str; 3] = ["0001_keys", "0002_topologies_locks_settings", "0003_queues"];
 
 use crate::server::{Raw, fresh_namespace, message, open, open_fresh, options, private, shared_url, worker};
 
@@ -51,7 +51,7 @@ async fn opening_only_to_check_refuses_what_is_not_set_up() {
 async fn a_newer_layout_is_unsupported_and_a_changed_one_corrupt() {
     let (store, mut raw, prefix, _) = open_fresh().await;
     let schema = format!("{prefix}schema");
-    raw.run::<()>(&["HSET", &schema, "version", "3"]).await;
+    raw.run::<()>(&["HSET", &schema, "version", "4"]).await;
     assert_eq!(store.check().await.unwrap_err().kind(), ErrorKind::Unsupported);
     assert_eq!(store.migrate().await.unwrap_err().kind(), ErrorKind::Unsupported);
     raw.run::<()>(&["HSET", &schema, "version", "1", "0001_keys", "another"])

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use convoke_backend_redis::RedisDriver;
 use convoke_core::{
-    Clock, Driver, ErrorKind, LockAcquisition, LockName, LockOwner, ManualClock, NewTopology, Page, Payload,
-    Registration, Revision, Role, SchemaPolicy, SettingKey, SettingsExt, Timestamp, TopologiesExt, TopologyId, Ttl,
-    WorkerStatus,
+    Clock, Confirmed, Driver, ErrorKind, LockAcquisition, LockName, LockOwner, ManualClock, NewTopology, OpenOptions,
+    Page, Payload, Registration, Revision, Role, SchemaPolicy, SettingKey, SettingsExt, Timestamp, TopologiesExt,
+    TopologyId, Ttl, WorkerStatus,
 };
 use convoke_test_servers::Kind;
 
-use crate::server::{Raw, claim, fresh_namespace, options, shared_url, worker};
+use crate::server::{Raw, claim, fresh_namespace, message, options, shared_url, worker};
 
 /// All that it held: `a` leads, `b` is dead, and a message waits for `a`.
-const FIRST_LAYOUT: [&[&str]; 10] = [
+const FIRST_LAYOUT: [&[&str]; 11] = [
     &[
         "HSET",
         "schema",
@@ -58,28 +58,86 @@ const FIRST_LAYOUT: [&[&str]; 10] = [
         "60000000 1000 a\0do\0{\"n\": 1.10}",
     ],
     &["ZADD", "ready", "0", "a\x000000000000000001"],
+    &["ZADD", "expiry", "60000000", "a\x000000000000000001"],
 ];
 
-#[tokio::test]
-async fn an_installation_of_the_first_layout_is_upgraded_and_loses_nothing() {
+/// What the second layout had besides: `a` was given a message, and gave another back for later.
+const SECOND_LAYOUT: [&[&str]; 7] = [
+    &[
+        "HSET",
+        "schema",
+        "version",
+        "2",
+        "0002_topologies_locks_settings",
+        "fcecafe21e142f07c1a2a4332c95ec8a19644ef7",
+    ],
+    &["HSET", "counters", "message", "3", "lock", "0", "revision", "0"],
+    &[
+        "HSET",
+        "messages",
+        "0000000000000002",
+        "60000000 1000 a\0do\0{}",
+        "0000000000000003",
+        "60000000 1000 a\0do\0{}",
+    ],
+    &[
+        "HSET",
+        "handling",
+        "0000000000000002",
+        "1 5000000 0192f5d0-1111-7222-8333-444455556666 a",
+        "0000000000000003",
+        "4 6000000 - a",
+    ],
+    &[
+        "ZADD",
+        "hidden",
+        "0",
+        "a\x000000000000000002",
+        "0",
+        "a\x000000000000000003",
+    ],
+    &[
+        "ZADD",
+        "due",
+        "0",
+        "a\x000000000005000000\x000000000000000002",
+        "0",
+        "a\x000000000006000000\x000000000000000003",
+    ],
+    &[
+        "ZADD",
+        "expiry",
+        "60000000",
+        "a\x000000000000000002",
+        "60000000",
+        "a\x000000000000000003",
+    ],
+];
+
+/// An installation with this content, two seconds later: how to open it, its clock, the server, what its keys begin with.
+async fn installation(content: &[&[&[&str]]]) -> (OpenOptions, ManualClock, (Raw, String)) {
     let url = shared_url(Kind::Redis).await;
     let namespace = fresh_namespace();
+    let prefix = format!("{{convoke:{namespace}}}:");
     let mut raw = Raw::connect(&url).await;
-    for command in FIRST_LAYOUT {
-        let key = format!("{{convoke:{namespace}}}:{}", command[1]);
+    for command in content.iter().copied().flatten() {
+        let key = format!("{prefix}{}", command[1]);
         let words: Vec<_> = [command[0], &key]
             .into_iter()
             .chain(command[2..].iter().copied())
             .collect();
         raw.run::<()>(&words).await;
     }
-    let expiry = format!("{{convoke:{namespace}}}:expiry");
-    raw.run::<()>(&["ZADD", &expiry, "60000000", "a\x000000000000000001"])
-        .await;
     let clock = ManualClock::new(Timestamp::from_micros(2_000_000));
     let chosen = options(&url)
         .with_namespace(namespace)
         .with_clock(Clock::Manual(clock.clone()));
+    (chosen, clock, (raw, prefix))
+}
+
+#[tokio::test]
+async fn an_installation_of_the_first_layout_is_upgraded_and_loses_nothing() {
+    let (chosen, clock, _) = installation(&[&FIRST_LAYOUT]).await;
     let refused = RedisDriver.open(&chosen.clone().with_schema(SchemaPolicy::Check)).await;
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Unsupported);
     let store = RedisDriver.open(&chosen).await.unwrap();
@@ -122,4 +180,52 @@ async fn an_installation_of_the_first_layout_is_upgraded_and_loses_nothing() {
     let key = SettingKey::new("k").unwrap();
     let revision = store.put_setting(&key, &Payload::empty()).await.unwrap();
     assert_eq!(revision, Revision::from_number(1));
+}
+
+#[tokio::test]
+async fn messages_of_the_second_layout_keep_their_order_and_their_attempts() {
+    let (chosen, clock, _) = installation(&[&FIRST_LAYOUT, &SECOND_LAYOUT]).await;
+    let store = RedisDriver.open(&chosen).await.unwrap();
+    let sent = store.send_message(&message("a")).await.unwrap();
+    assert_eq!(sent.number(), 4);
+    let listed = store.peek_messages(&worker("a"), &Page::default()).await.unwrap().items;
+    let listed: Vec<_> = listed
+        .iter()
+        .map(|it| {
+            (
+                it.message.id.number(),
+                it.attempts,
+                it.invisible_until.map(Timestamp::as_micros),
+            )
+        })
+        .collect();
+    let expected = [
+        (1, 0, None),
+        (2, 1, Some(5_000_000)),
+        (3, 4, Some(6_000_000)),
+        (4, 0, None),
+    ];
+    assert_eq!(listed, expected);
+    let lead = store.leader().await.unwrap().unwrap();
+    let me = Registration {
+        worker: lead.worker,
+        incarnation: lead.incarnation,
+    };
+    clock.advance(Duration::from_secs(10));
+    let received = store.receive_messages(&me, &claim(10)).await.unwrap();
+    let received: Vec<_> = received.iter().map(|it| (it.message.id.number(), it.attempt)).collect();
+    assert_eq!(received, [(1, 1), (2, 2), (3, 5), (4, 1)]);
+}
+
+#[tokio::test]
+async fn a_program_of_before_that_still_runs_cannot_write_into_a_queue() {
+    let (chosen, _, (mut raw, prefix)) = installation(&[&FIRST_LAYOUT, &SECOND_LAYOUT]).await;
+    let store = RedisDriver.open(&chosen).await.unwrap();
+    for key in ["messages", "handling", "ready", "hidden", "due", "expiry"] {
+        let found: String = raw.run(&["TYPE", &format!("{prefix}{key}")]).await;
+        assert_eq!(found, "string", "{key}");
+    }
+    store.clear(Confirmed::YesDeleteEverything).await.unwrap();
+    let found: String = raw.run(&["TYPE", &format!("{prefix}ready")]).await;
+    assert_eq!(found, "string");
 }
