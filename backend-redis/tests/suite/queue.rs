@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use convoke_core::{Claim, Command, Limit, NewMessage, Page, Payload, Store, Timeouts, Ttl, WorkerStatus};
+use convoke_core::{
+    Claim, Command, Cursor, Delay, Limit, NewMessage, Page, Payload, Store, Timeouts, Ttl, WorkerStatus,
+};
 use futures_util::future::join_all;
 
 use crate::server::{Raw, claim, message, open_fresh, worker};
@@ -65,6 +67,72 @@ async fn thousands_of_messages_come_back_in_their_old_order() {
     assert!(ids.is_sorted() && ids.len() as u64 == MANY);
     // The block that its next messages belong to.
     assert_eq!(left(&mut raw, &prefix).await, 1);
+}
+
+async fn ids(store: &Arc<dyn Store>, page: &Page) -> (Vec<u64>, Option<Cursor>) {
+    let listed = store.peek_messages(&worker("a"), page).await.unwrap();
+    let ids = listed.items.iter().map(|it| it.message.id.number()).collect();
+    (ids, listed.next)
+}
+
+#[tokio::test]
+async fn a_page_goes_on_where_the_last_one_ended_though_its_messages_were_given_to_somebody_meanwhile() {
+    let (store, _, _, _) = open_fresh().await;
+    let me = store.register_worker(&worker("a")).await.unwrap();
+    send(&store, 7, Ttl::from_secs(60)).await;
+    store.receive_messages(&me, &claim(2)).await.unwrap();
+    let page = Page::first(3).unwrap();
+    let (first, next) = ids(&store, &page).await;
+    assert_eq!(first, [1, 2, 3]);
+    let deliveries = store.receive_messages(&me, &claim(2)).await.unwrap();
+    store.nack_message(&deliveries[1].receipt, Delay::ZERO).await.unwrap();
+    let (second, next) = ids(&store, &page.clone().behind(next.unwrap())).await;
+    assert_eq!(second, [4, 5, 6]);
+    let (third, next) = ids(&store, &page.behind(next.unwrap())).await;
+    assert_eq!((third, next), (vec![7], None));
+}
+
+#[tokio::test]
+async fn messages_that_expired_between_others_are_dropped_and_the_order_of_the_others_stays() {
+    let (store, mut raw, prefix, clock) = open_fresh().await;
+    let me = store.register_worker(&worker("a")).await.unwrap();
+    // Blocks that stay whole, that empty in part, and that empty, the last one before it was full.
+    for (count, seconds) in [(50, 60), (100, 1), (3, 60), (20, 1)] {
+        send(&store, count, Ttl::from_secs(seconds)).await;
+    }
+    clock.advance(Duration::from_secs(1));
+    store.refresh_statuses(&Timeouts::default()).await.unwrap();
+    send(&store, 2, Ttl::from_secs(60)).await;
+    let expected: Vec<u64> = (1..=50).chain(151..=153).chain(174..=175).collect();
+    let page = Page::first(1_000).unwrap();
+    assert_eq!(ids(&store, &page).await, (expected.clone(), None));
+    let fresh = format!("{prefix}fresh");
+    // Of those that expired only such are left as stand in one block behind others.
+    assert_eq!(raw.run::<u64>(&["HLEN", &fresh]).await, 55 + 30);
+    let taken = store.take_messages(&me, Limit::MAX).await.unwrap();
+    let taken: Vec<_> = taken.iter().map(|it| it.id.number()).collect();
+    assert_eq!(taken, expected);
+    assert_eq!(raw.run::<u64>(&["HLEN", &fresh]).await, 0);
+}
+
+#[tokio::test]
+async fn a_worker_that_was_deleted_and_comes_back_has_a_queue_of_its_own() {
+    let (store, _, _, _) = open_fresh().await;
+    let me = store.register_worker(&worker("a")).await.unwrap();
+    send(&store, 100, Ttl::from_secs(60)).await;
+    store.receive_messages(&me, &claim(30)).await.unwrap();
+    store
+        .set_worker_status(&me.worker, None, WorkerStatus::Unloaded)
+        .await
+        .unwrap();
+    store.delete_worker(&me.worker).await.unwrap();
+    let me = store.register_worker(&me.worker).await.unwrap();
+    send(&store, 1, Ttl::from_secs(60)).await;
+    let deliveries = store.receive_messages(&me, &claim(10)).await.unwrap();
+    assert_eq!(
+        deliveries.iter().map(|it| it.message.id.number()).collect::<Vec<_>>(),
+        [101]
+    );
 }
 
 #[tokio::test]
