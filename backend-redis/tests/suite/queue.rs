@@ -190,5 +190,12 @@ async fn deleting_a_worker_leaves_nothing_of_its_queue_and_all_of_the_others() {
     store.delete_worker(&me.worker).await.unwrap();
     // The message of the other one: itself and its block.
     assert_eq!(left(&mut raw, &prefix).await, 2);
+    for (key, fields) in [("tails", 1), ("heads", 0)] {
+        assert_eq!(
+            raw.run::<u64>(&["HLEN", &format!("{prefix}{key}")]).await,
+            fields,
+            "{key}"
+        );
+    }
     assert_eq!(store.receive_messages(&other, &claim(10)).await.unwrap().len(), 1);
 }
