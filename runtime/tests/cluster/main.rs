@@ -131,6 +131,27 @@ async fn stop_ends_a_unit_and_one_that_does_not_stop_is_dropped() {
 }
 
 #[tokio::test]
+async fn a_unit_that_is_disabled_ends_in_good_order_though_nobody_tells_its_worker() {
+    let world = World::new();
+    let member = world.join("a");
+    let ids = world.add("t", 2, "run").await;
+    world.all_run(&ids).await;
+    world.store.disable_topology(&ids[0]).await.unwrap();
+    eventually("it is let go of", || async {
+        let topology = world.topology(&ids[0]).await;
+        (topology.status, topology.worker) == (TopologyStatus::Unassigned, None)
+    })
+    .await;
+    let run = &world.book.runs(&ids[0])[0];
+    assert!(run.until.is_some() && run.was_asked_to_stop, "{run:?}");
+    world.store.enable_topology(&ids[0]).await.unwrap();
+    world.all_run(&ids).await;
+    assert_eq!(world.book.runs(&ids[1]).len(), 1, "the other one was left alone");
+    member.end().await.unwrap();
+    world.book.assert_never_twice();
+}
+
+#[tokio::test]
 async fn kill_drops_a_unit_that_does_not_stop() {
     let world = World::new();
     // It might take a minute to stop; killing does not wait for that.

@@ -46,6 +46,8 @@ pub(crate) struct Run {
     pub(crate) worker: String,
     pub(crate) from: Instant,
     pub(crate) until: Option<Instant>,
+    /// It ended by itself when it was asked to, and was not dropped.
+    pub(crate) was_asked_to_stop: bool,
 }
 
 /// What ran.
@@ -81,6 +83,7 @@ impl Book {
             worker: worker.to_owned(),
             from: Instant::now(),
             until: None,
+            was_asked_to_stop: false,
         });
         Page {
             book: self.clone(),
@@ -95,6 +98,13 @@ struct Page {
     book: Book,
     id: TopologyId,
     index: usize,
+}
+
+impl Page {
+    fn was_asked_to_stop(&self) {
+        let mut book = self.book.0.lock().unwrap();
+        book.get_mut(&self.id).unwrap()[self.index].was_asked_to_stop = true;
+    }
 }
 
 impl Drop for Page {
@@ -113,7 +123,7 @@ pub(crate) struct Scripted {
 #[async_trait]
 impl Work for Scripted {
     async fn run(&self, unit: Unit) -> Result<(), Failure> {
-        let _page = self.book.begin(unit.id(), &self.worker);
+        let page = self.book.begin(unit.id(), &self.worker);
         unit.set_process(Some(7));
         match unit.config().decode::<String>()?.as_str() {
             "fail" => Err("it can't be done: é ' ?".into()),
@@ -125,6 +135,7 @@ impl Work for Scripted {
             "stubborn" => std::future::pending().await,
             _ => {
                 unit.stopped().await;
+                page.was_asked_to_stop();
                 Ok(())
             }
         }
