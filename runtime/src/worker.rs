@@ -143,6 +143,7 @@ impl Worker {
             store: Arc::clone(&self.store),
             registration: registration.clone(),
             every: self.settings.ping_every,
+            within: self.settings.ping_within,
             pulse: Arc::clone(&pulse),
         };
         tasks.spawn(heart.beat());

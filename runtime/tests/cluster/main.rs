@@ -274,6 +274,49 @@ async fn a_worker_that_only_waits_for_messages_pings() {
 }
 
 #[tokio::test]
+async fn a_ping_that_is_never_answered_costs_no_unit() {
+    let world = World::new();
+    let cable = Cable::to(&world.store);
+    let mut settings = world::settings();
+    // Otherwise the store hears of the worker when it receives messages.
+    settings.poll_every = Duration::from_secs(60);
+    let timeout = settings.cluster.timeouts.worker.as_duration();
+    let member = world.join_with(cable.plug(), "a", settings);
+    let ids = world.add("t", 2, "run").await;
+    world.all_run(&ids).await;
+    cable.hang_once("ping_worker");
+    eventually("a ping hangs", || async { cable.has_hung() }).await;
+    let hung = std::time::Instant::now();
+    eventually("a time-out is over", || async { hung.elapsed() > timeout }).await;
+    for id in &ids {
+        let runs = world.book.runs(id);
+        assert!(runs.len() == 1 && runs[0].until.is_none(), "{runs:?}");
+    }
+    member.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_renewal_that_is_never_answered_costs_no_lead() {
+    let world = World::new();
+    let cable = Cable::to(&world.store);
+    let member = world.join_on(cable.plug(), "a");
+    eventually("it leads", || async { world.store.leader().await.unwrap().is_some() }).await;
+    let term = world.store.leader().await.unwrap().unwrap().term;
+    cable.hang_once("renew_lease");
+    eventually("a renewal hangs", || async { cable.has_hung() }).await;
+    let hung = std::time::Instant::now();
+    eventually("a lease is over", || async {
+        hung.elapsed() > cluster().lead.as_duration()
+    })
+    .await;
+    assert_eq!(
+        world.store.leader().await.unwrap().map(|leader| leader.term),
+        Some(term)
+    );
+    member.end().await.unwrap();
+}
+
+#[tokio::test]
 async fn members_that_do_not_lead_only_read() {
     let world = World::new();
     let first = world.join("b");

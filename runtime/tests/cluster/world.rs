@@ -266,6 +266,8 @@ pub(crate) struct Cable {
     pub(crate) cut: Arc<AtomicBool>,
     /// Only what tells that the worker lives does not arrive.
     pub(crate) pings_cut: Arc<AtomicBool>,
+    /// The next call of this operation is never answered.
+    hangs_once: Arc<Mutex<Option<&'static str>>>,
     /// How many calls of each operation were made.
     pub(crate) calls: Arc<Mutex<BTreeMap<&'static str, usize>>>,
 }
@@ -276,6 +278,7 @@ impl Cable {
             store: Arc::clone(store),
             cut: Arc::default(),
             pings_cut: Arc::default(),
+            hangs_once: Arc::default(),
             calls: Arc::default(),
         }
     }
@@ -286,6 +289,16 @@ impl Cable {
 
     pub(crate) fn calls(&self, operation: &str) -> usize {
         self.calls.lock().unwrap().get(operation).copied().unwrap_or(0)
+    }
+
+    /// The next call of this operation is never answered.
+    pub(crate) fn hang_once(&self, operation: &'static str) {
+        *self.hangs_once.lock().unwrap() = Some(operation);
+    }
+
+    /// Whether the call that is never answered was made.
+    pub(crate) fn has_hung(&self) -> bool {
+        self.hangs_once.lock().unwrap().is_none()
     }
 
     fn check(&self) -> Result<()> {
@@ -302,6 +315,15 @@ impl Execute for Cable {
     async fn execute(&self, operation: Operation) -> Result<Answer> {
         self.check()?;
         *self.calls.lock().unwrap().entry(operation.name().1).or_default() += 1;
+        let hangs = self
+            .hangs_once
+            .lock()
+            .unwrap()
+            .take_if(|hangs| *hangs == operation.name().1)
+            .is_some();
+        if hangs {
+            return std::future::pending().await;
+        }
         let is_heard = ["ping_worker", "receive_messages"].contains(&operation.name().1);
         if is_heard && self.pings_cut.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorKind::Unavailable, "pings do not arrive"));
