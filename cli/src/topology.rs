@@ -98,11 +98,12 @@ pub(crate) enum TopologyCommand {
 /// What an operator does to a topology.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ActCommand {
-    /// Let it be assigned and started
+    /// Have it run: it can be assigned and started
     Enable { id: TopologyId },
-    /// Keep it from being assigned and started; what runs goes on
+    /// Have it not run: it can't be assigned or started, and an agent that runs it ends it when it looks the next time, see
+    /// --look-every of `convoke agent`
     Disable { id: TopologyId },
-    /// Disable it, and tell its worker to end it
+    /// Disable it, and tell its worker to end it now
     Stop { id: TopologyId },
     /// Disable it, and tell its worker to end it at once
     Kill { id: TopologyId },

@@ -89,14 +89,17 @@ pub trait Topologies: Send + Sync {
         pid: Option<u32>,
     ) -> Result<Reported>;
 
-    /// Lets the topology be assigned.
+    /// Says that the topology is to run: from now on it can be assigned and started.
     ///
     /// # Errors
     /// NotFound for an unknown topology.
     async fn enable_topology(&self, id: &TopologyId) -> Result<()>;
 
-    /// Keeps the topology from being assigned or started from now on. What runs goes on: see
-    /// [`Topologies::stop_topology`].
+    /// Says that the topology is not to run: from now on it can't be assigned or started.
+    ///
+    /// Who has it keeps it, and nobody is told. A worker that compares what runs with what is wanted, as those of
+    /// `convoke-runtime` do from time to time, ends it then in good order and lets go of it; [`Topologies::stop_topology`]
+    /// and [`Topologies::kill_topology`] tell it at once.
     ///
     /// # Errors
     /// NotFound for an unknown topology.
@@ -298,7 +301,7 @@ pub struct Topology {
     pub id: TopologyId,
     /// How it stands.
     pub status: TopologyStatus,
-    /// Whether it may be assigned and started.
+    /// Whether it is to run: only then it is assigned and started, and its worker ends it when it sees that it is not.
     pub enabled: bool,
     /// Who has it.
     pub worker: Option<WorkerName>,

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::attempt::within;
 use crate::backoff::Backoff;
 use crate::balancer::Move;
 use crate::settings::LeaderSettings;
@@ -181,7 +182,8 @@ impl Leader {
             return Ok(true);
         }
         let asked = std::time::Instant::now();
-        match self.store.renew_lease(&office.lease, ttl).await? {
+        let renewal = self.store.renew_lease(&office.lease, ttl);
+        match within(self.settings.renew_within, renewal).await? {
             Renewal::Renewed(lease) => {
                 office.lease = lease;
                 office.ends = LeaseDeadline::new(asked, ttl);

@@ -14,6 +14,7 @@
 //! then run twice has a guard outside of it, as the processes of `convoke agent` have.
 
 mod agreement;
+mod attempt;
 mod backoff;
 pub mod balancer;
 mod boottime;

@@ -49,6 +49,9 @@ pub struct WorkerSettings {
     /// How often the store hears of the worker at least: it pings when it has not received messages meanwhile. Default: a tenth
     /// of the worker time-out, 1 s at most.
     pub ping_every: Duration,
+    /// After how long a ping that is not answered is given up, so that another one, on another connection, can come before
+    /// units have to end: however long the store's own time-out is. Default: a quarter of the worker time-out.
+    pub ping_within: Duration,
     /// How often what runs is compared with what is assigned, when no message says that it changed. Default: 5 s.
     pub reconcile_every: Duration,
     /// How long a unit that is asked to stop may take until it is dropped. Default: 5 s. Less when the worker loses the
@@ -74,6 +77,7 @@ impl WorkerSettings {
         let timeout = cluster.timeouts.worker.as_duration();
         Self {
             ping_every: (timeout / 10).min(Duration::from_secs(1)),
+            ping_within: timeout / 4,
             reconcile_every: Duration::from_secs(5),
             stop_within: Duration::from_secs(5),
             margin: (timeout / 50).max(Duration::from_millis(10)),
@@ -133,6 +137,9 @@ pub struct LeaderSettings {
     /// How often it looks who is dead, while it leads or nobody does. Default: a tenth of the lesser of lead and worker time-out, 500 ms
     /// at most.
     pub look_every: Duration,
+    /// After how long a renewal that is not answered is given up, so that another one can come before the lease runs out.
+    /// Default: a quarter of the lead.
+    pub renew_within: Duration,
     /// How often it looks whether somebody leads, while somebody else does: one read each time. Default: a fifth of the lead,
     /// 2 s at most.
     pub watch_every: Duration,
@@ -153,6 +160,7 @@ impl LeaderSettings {
         let shorter = cluster.timeouts.worker.min(cluster.lead).as_duration();
         Self {
             look_every: (shorter / 10).min(Duration::from_millis(500)),
+            renew_within: cluster.lead.as_duration() / 4,
             watch_every: (cluster.lead.as_duration() / 5).min(Duration::from_secs(2)),
             place_every: Duration::from_secs(2),
             rebalance_every: Duration::from_secs(3_600),

@@ -32,7 +32,8 @@ use service::{Inputs, Service};
 /// - It pings; its units are dropped before the store could take it for dead, by its own monotonic clock, and begin again
 ///   by themselves once the store is back and has them still assigned to it.
 /// - It starts a unit only after the store took its report that it runs. So no two workers run one topology.
-/// - What runs is compared with what is assigned whenever a message says so, and from time to time in any case.
+/// - What runs is compared with what is assigned and enabled whenever a message says so, and from time to time in any case.
+///   So a topology that is disabled ends in good order without a message, too.
 /// - A unit that fails, or panics, is in error, and started again after a while. Units do not disturb each other.
 /// - A name that somebody else takes over ends the worker, and its units at once.
 pub struct Worker {
@@ -142,6 +143,7 @@ impl Worker {
             store: Arc::clone(&self.store),
             registration: registration.clone(),
             every: self.settings.ping_every,
+            within: self.settings.ping_within,
             pulse: Arc::clone(&pulse),
         };
         tasks.spawn(heart.beat());

@@ -120,6 +120,13 @@ fn trials() -> Result<()> {
         &["messages", "--messages=1000", "--kills=4"],
         &["pings", "--agents=30", "--seconds=3"],
         &["takeovers", "--rounds=2"],
+        &[
+            "bad-days",
+            "--store=redis,mariadb",
+            "--units=6",
+            "--ttl=1500ms",
+            "--outage=3s",
+        ],
     ] {
         run_command(with_stores().arg("trial").args(trial))?;
     }

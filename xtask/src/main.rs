@@ -39,7 +39,7 @@ enum Task {
     Tidy,
     /// Compares the schemas that the migrations make with their committed dumps.
     Schema(schema::Arguments),
-    /// The servers that the tests need.
+    /// The servers that the tests need, and what the trials need beside them.
     Servers {
         #[command(subcommand)]
         action: ServersTask,
@@ -52,7 +52,8 @@ enum Task {
 
 #[derive(Debug, Subcommand)]
 enum ServersTask {
-    /// Installs those that are missing: MariaDB and Redis by apt-get, MySQL 9 and Valkey 9 into a folder of the user's.
+    /// Installs those that are missing: MariaDB, Redis and libfaketime by apt-get, MySQL 9 and Valkey 9 into a folder of the
+    /// user's.
     Install,
     /// Says which there are.
     Status,
@@ -65,7 +66,7 @@ fn main() -> Result<()> {
         Task::Tidy => tidy::run(),
         Task::Schema(arguments) => schema::run(&arguments),
         Task::Servers { action } => match action {
-            ServersTask::Install => servers::install_missing(),
+            ServersTask::Install => servers::install_all(),
             ServersTask::Status => servers::status(),
         },
         Task::Bench(arguments) => bench::run(&arguments),

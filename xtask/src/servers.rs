@@ -1,12 +1,15 @@
-//! The servers that the tests need: which there are, and installing the rest.
+//! The servers that the tests need, and what the trials need beside them: which there are, and installing the rest.
 
 mod debian;
+pub(crate) mod faketime;
 
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use comfy_table::Table;
 use convoke_test_servers::{Kind, Program, mysql_home, valkey_home};
+
+const MISSING: &str = "missing: cargo xtask servers install";
 
 /// Prints where the tests would take each kind of server from.
 pub(crate) fn status() -> Result<()> {
@@ -19,19 +22,31 @@ pub(crate) fn status() -> Result<()> {
             (false, Ok(program)) => format!("{} {}", program.version(), program.path().display()),
             (false, Err(_)) => {
                 missing += 1;
-                "missing: cargo xtask servers install".to_owned()
+                MISSING.to_owned()
             }
         };
         table.add_row([kind.to_string(), found]);
     }
+    let library = faketime::library().map(|path| path.display().to_string());
+    missing += usize::from(library.is_none());
+    table.add_row(["libfaketime", library.as_deref().unwrap_or(MISSING)]);
     println!("{table}");
     if missing > 0 {
-        bail!("{missing} of {} servers are missing", Kind::ALL.len());
+        bail!("{missing} of {} things are missing", Kind::ALL.len() + 1);
     }
     Ok(())
 }
 
-/// Installs what is neither given by the environment nor on this machine. Quick when nothing is missing.
+/// Installs whatever is missing, also what only trials need.
+pub(crate) fn install_all() -> Result<()> {
+    install_missing()?;
+    if faketime::library().is_none() {
+        debian::install(&[faketime::PACKAGE])?;
+    }
+    Ok(())
+}
+
+/// Installs the servers that are neither given by the environment nor on this machine. Quick when nothing is missing.
 pub(crate) fn install_missing() -> Result<()> {
     let missing: Vec<_> = Kind::ALL
         .into_iter()

@@ -4,6 +4,8 @@
 //! and says what it saw; `cargo xtask ci` runs each trial with smaller ones.
 
 #[cfg(feature = "stores")]
+mod bad_days;
+#[cfg(feature = "stores")]
 mod chaos;
 #[cfg(feature = "stores")]
 mod crew;
@@ -103,13 +105,17 @@ pub(crate) enum Trial {
     /// Agents are killed and stopped, and so is the store: each unit runs at most once at every moment, and once again
     /// within ttl + 2 s.
     Chaos(Chaos),
+    /// Real agents whose calendars are a day off and whose time zones differ from each other's and the server's; they are stopped
+    /// beyond their lease and woken, one loses its name meanwhile, and the store does not answer for a long time: what is late is
+    /// refused as Fenced, each unit runs at most once at every moment, and once again within ttl + 2 s. Needs libfaketime.
+    BadDays(BadDays),
     /// Workers of the published Node client and `convoke agent`s are one cluster, on MariaDB whatever `--store` says: one leader over
     /// both kinds, topologies handed to either, fail-over both ways. Needs Node.js, npm and a registry that it can reach.
     Node(NodeArguments),
     /// One process of a trial.
     #[command(hide = true)]
     Member(Member),
-    /// A unit of the agents of `chaos`.
+    /// A unit of the agents of `chaos` and `bad-days`.
     #[cfg(feature = "stores")]
     #[command(hide = true)]
     Unit(chaos::UnitArguments),
@@ -140,6 +146,20 @@ pub(crate) struct Chaos {
     /// What chance is drawn from; by chance when not given.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
+}
+
+/// How bad the days are.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct BadDays {
+    /// How many units.
+    #[arg(long, default_value_t = 10)]
+    pub(crate) units: usize,
+    /// How long the cluster waits for a silent agent.
+    #[arg(long, value_name = "TIME", default_value = "3s")]
+    pub(crate) ttl: String,
+    /// For how long the store does not answer; longer than the ttl.
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    pub(crate) outage: String,
 }
 
 /// How the cluster of both kinds is tried.
@@ -194,6 +214,7 @@ pub(crate) fn run(_: &Arguments) -> Result<()> {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.trial {
         Trial::Chaos(chaos) => return chaos::run(&arguments.store, chaos, arguments.json.as_deref()),
+        Trial::BadDays(days) => return bad_days::run(&arguments.store, days, arguments.json.as_deref()),
         Trial::Unit(unit) => return chaos::be_unit(unit),
         Trial::Hold { file } => return chaos::hold(file),
         _ => {}
@@ -238,9 +259,12 @@ async fn try_on(place: &crate::bench::place::Place, trial: &Trial) -> Result<see
             takeovers::run(place, rounds, std::time::Duration::from_millis(ttl_ms)).await?
         }
         // Not tried on a place, see `run`.
-        Trial::Chaos(_) | Trial::Node(_) | Trial::Member(_) | Trial::Unit(_) | Trial::Hold { .. } => {
-            String::new().into()
-        }
+        Trial::Chaos(_)
+        | Trial::BadDays(_)
+        | Trial::Node(_)
+        | Trial::Member(_)
+        | Trial::Unit(_)
+        | Trial::Hold { .. } => String::new().into(),
     })
 }
 

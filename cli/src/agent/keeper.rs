@@ -15,6 +15,9 @@ use crate::guard::{Guard, GuardArgs, Household, Order, Report, Schedule, Status,
 use crate::unit::{Restart, UnitConfig};
 use crate::voice::Voice;
 
+/// What to do about a unit that this worker can't run, and another one may.
+const ELSEWHERE: &str = "see to it there, or name the workers that can run it as its worker_affinity and requeue it";
+
 /// Keeps one unit running as its config says.
 pub(super) struct Keeper {
     pub(super) unit: Unit,
@@ -54,7 +57,7 @@ impl Keeper {
             let failed = match end {
                 End::Told => return Ok(()),
                 End::Itself(Status::Exited(0)) | End::RanOut => None,
-                End::Itself(Status::Exited(code)) => Some(format!("the command exited with {code}")),
+                End::Itself(Status::Exited(code)) => Some(exited(code, &self.worker)),
                 End::Itself(Status::Killed(signal)) => Some(format!("the command was killed by signal {signal}")),
                 End::GuardGone => Some("the guard process of the unit failed or was killed".to_owned()),
             };
@@ -121,7 +124,12 @@ impl Keeper {
         if let Some(directory) = &config.working_dir
             && !Path::new(directory).is_dir()
         {
-            return Err(format!("the working_dir {} is not a directory here", directory.display()).into());
+            return Err(format!(
+                "the working_dir {} is not a directory on {}; {ELSEWHERE}",
+                directory.display(),
+                self.worker
+            )
+            .into());
         }
         let mut surroundings = Surroundings::default();
         surroundings.working_dir.clone_from(&config.working_dir);
@@ -209,5 +217,15 @@ impl Keeper {
 
     fn say(&self, event: Event) {
         self.voice.say(&event);
+    }
+}
+
+/// Why a command failed, and what to do about it where its exit code says that it could not be started: shells have the
+/// same codes.
+fn exited(code: i32, worker: &WorkerName) -> String {
+    match code {
+        126 => format!("the command exited with 126: it can't be executed on {worker}; {ELSEWHERE}"),
+        127 => format!("the command exited with 127: there is no such program on {worker}; {ELSEWHERE}"),
+        _ => format!("the command exited with {code}"),
     }
 }

@@ -39,8 +39,8 @@ impl Work for Processes {
         let ended = match crate::unit::unit(unit.config()) {
             Ok(config) => self.keep(unit, config).await,
             Err(error) => Err(Permanent::new(format!(
-                "`convoke agent` can't run this config: {error}; register one that has a command, or let the workers \
-                 run that understand it"
+                "`convoke agent` can't run this config: {error}; register one that has a command, or name the workers \
+                 that understand it as its worker_affinity, and clear the error"
             ))
             .into()),
         };

@@ -85,6 +85,11 @@ mod tests {
             let timeout = timing.worker.cluster.timeouts.worker.as_duration();
             let warned = timeout - timing.worker.margin - timing.guard.margin - timing.guard.warning;
             assert!(timing.worker.ping_every * 4 < warned, "{ttl} {timing:?}");
+            // One is never answered, and the next one is.
+            assert!(
+                timing.worker.ping_every * 2 + timing.worker.ping_within < warned,
+                "{ttl} {timing:?}"
+            );
         }
     }
 

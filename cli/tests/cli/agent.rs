@@ -137,21 +137,16 @@ fn what_cannot_be_started_is_an_error_that_says_why() {
             .unwrap()
             .to_owned()
     };
-    assert!(
-        error("gone").contains("exited with 127: convoke: cannot start /no/such/program: No such file"),
-        "{}",
-        error("gone")
-    );
-    assert!(
-        error("dir").contains("the working_dir /no/such/directory is not a directory here"),
-        "{}",
-        error("dir")
-    );
-    assert!(
-        error("opaque").contains("`convoke agent` can't run this config"),
-        "{}",
-        error("opaque")
-    );
+    for (id, expected) in [
+        ("gone", "the command exited with 127: there is no such program on a; "),
+        ("gone", ": convoke: cannot start /no/such/program: No such file"),
+        ("dir", "the working_dir /no/such/directory is not a directory on a; "),
+        ("opaque", "`convoke agent` can't run this config: "),
+    ] {
+        let error = error(id);
+        assert!(error.contains(expected), "{error}");
+        assert!(error.contains("as its worker_affinity"), "what to do: {error}");
+    }
     cluster.topology_when("opaque", |it| it["worker"].is_null());
 }
 

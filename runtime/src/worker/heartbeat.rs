@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 use tracing::warn;
 
+use crate::attempt::within;
 use crate::tenure::Deadline;
 
 /// What the heart has to say.
@@ -99,6 +100,8 @@ pub(crate) struct Heart {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) registration: Registration,
     pub(crate) every: Duration,
+    /// After how long a ping is given up.
+    pub(crate) within: Duration,
     pub(crate) pulse: Arc<Pulse>,
 }
 
@@ -117,7 +120,7 @@ impl Heart {
                 continue;
             }
             let next = self.pulse.next();
-            match self.store.ping_worker(&self.registration).await {
+            match within(self.within, self.store.ping_worker(&self.registration)).await {
                 Ok(()) => {
                     self.pulse.heard(next);
                     known = *deadline.borrow();

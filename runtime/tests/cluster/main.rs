@@ -131,6 +131,27 @@ async fn stop_ends_a_unit_and_one_that_does_not_stop_is_dropped() {
 }
 
 #[tokio::test]
+async fn a_unit_that_is_disabled_ends_in_good_order_though_nobody_tells_its_worker() {
+    let world = World::new();
+    let member = world.join("a");
+    let ids = world.add("t", 2, "run").await;
+    world.all_run(&ids).await;
+    world.store.disable_topology(&ids[0]).await.unwrap();
+    eventually("it is let go of", || async {
+        let topology = world.topology(&ids[0]).await;
+        (topology.status, topology.worker) == (TopologyStatus::Unassigned, None)
+    })
+    .await;
+    let run = &world.book.runs(&ids[0])[0];
+    assert!(run.until.is_some() && run.was_asked_to_stop, "{run:?}");
+    world.store.enable_topology(&ids[0]).await.unwrap();
+    world.all_run(&ids).await;
+    assert_eq!(world.book.runs(&ids[1]).len(), 1, "the other one was left alone");
+    member.end().await.unwrap();
+    world.book.assert_never_twice();
+}
+
+#[tokio::test]
 async fn kill_drops_a_unit_that_does_not_stop() {
     let world = World::new();
     // It might take a minute to stop; killing does not wait for that.
@@ -249,6 +270,49 @@ async fn a_worker_that_only_waits_for_messages_pings() {
     let member = world.join_with(cable.plug(), "a", settings);
     eventually("it pings", || async { cable.calls("ping_worker") > 4 }).await;
     assert!(cable.calls("receive_messages") < 4);
+    member.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_ping_that_is_never_answered_costs_no_unit() {
+    let world = World::new();
+    let cable = Cable::to(&world.store);
+    let mut settings = world::settings();
+    // Otherwise the store hears of the worker when it receives messages.
+    settings.poll_every = Duration::from_secs(60);
+    let timeout = settings.cluster.timeouts.worker.as_duration();
+    let member = world.join_with(cable.plug(), "a", settings);
+    let ids = world.add("t", 2, "run").await;
+    world.all_run(&ids).await;
+    cable.hang_once("ping_worker");
+    eventually("a ping hangs", || async { cable.has_hung() }).await;
+    let hung = std::time::Instant::now();
+    eventually("a time-out is over", || async { hung.elapsed() > timeout }).await;
+    for id in &ids {
+        let runs = world.book.runs(id);
+        assert!(runs.len() == 1 && runs[0].until.is_none(), "{runs:?}");
+    }
+    member.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_renewal_that_is_never_answered_costs_no_lead() {
+    let world = World::new();
+    let cable = Cable::to(&world.store);
+    let member = world.join_on(cable.plug(), "a");
+    eventually("it leads", || async { world.store.leader().await.unwrap().is_some() }).await;
+    let term = world.store.leader().await.unwrap().unwrap().term;
+    cable.hang_once("renew_lease");
+    eventually("a renewal hangs", || async { cable.has_hung() }).await;
+    let hung = std::time::Instant::now();
+    eventually("a lease is over", || async {
+        hung.elapsed() > cluster().lead.as_duration()
+    })
+    .await;
+    assert_eq!(
+        world.store.leader().await.unwrap().map(|leader| leader.term),
+        Some(term)
+    );
     member.end().await.unwrap();
 }
 

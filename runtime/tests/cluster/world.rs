@@ -46,6 +46,8 @@ pub(crate) struct Run {
     pub(crate) worker: String,
     pub(crate) from: Instant,
     pub(crate) until: Option<Instant>,
+    /// It ended by itself when it was asked to, and was not dropped.
+    pub(crate) was_asked_to_stop: bool,
 }
 
 /// What ran.
@@ -81,6 +83,7 @@ impl Book {
             worker: worker.to_owned(),
             from: Instant::now(),
             until: None,
+            was_asked_to_stop: false,
         });
         Page {
             book: self.clone(),
@@ -95,6 +98,13 @@ struct Page {
     book: Book,
     id: TopologyId,
     index: usize,
+}
+
+impl Page {
+    fn was_asked_to_stop(&self) {
+        let mut book = self.book.0.lock().unwrap();
+        book.get_mut(&self.id).unwrap()[self.index].was_asked_to_stop = true;
+    }
 }
 
 impl Drop for Page {
@@ -113,7 +123,7 @@ pub(crate) struct Scripted {
 #[async_trait]
 impl Work for Scripted {
     async fn run(&self, unit: Unit) -> Result<(), Failure> {
-        let _page = self.book.begin(unit.id(), &self.worker);
+        let page = self.book.begin(unit.id(), &self.worker);
         unit.set_process(Some(7));
         match unit.config().decode::<String>()?.as_str() {
             "fail" => Err("it can't be done: é ' ?".into()),
@@ -125,6 +135,7 @@ impl Work for Scripted {
             "stubborn" => std::future::pending().await,
             _ => {
                 unit.stopped().await;
+                page.was_asked_to_stop();
                 Ok(())
             }
         }
@@ -255,6 +266,8 @@ pub(crate) struct Cable {
     pub(crate) cut: Arc<AtomicBool>,
     /// Only what tells that the worker lives does not arrive.
     pub(crate) pings_cut: Arc<AtomicBool>,
+    /// The next call of this operation is never answered.
+    hangs_once: Arc<Mutex<Option<&'static str>>>,
     /// How many calls of each operation were made.
     pub(crate) calls: Arc<Mutex<BTreeMap<&'static str, usize>>>,
 }
@@ -265,6 +278,7 @@ impl Cable {
             store: Arc::clone(store),
             cut: Arc::default(),
             pings_cut: Arc::default(),
+            hangs_once: Arc::default(),
             calls: Arc::default(),
         }
     }
@@ -275,6 +289,16 @@ impl Cable {
 
     pub(crate) fn calls(&self, operation: &str) -> usize {
         self.calls.lock().unwrap().get(operation).copied().unwrap_or(0)
+    }
+
+    /// The next call of this operation is never answered.
+    pub(crate) fn hang_once(&self, operation: &'static str) {
+        *self.hangs_once.lock().unwrap() = Some(operation);
+    }
+
+    /// Whether the call that is never answered was made.
+    pub(crate) fn has_hung(&self) -> bool {
+        self.hangs_once.lock().unwrap().is_none()
     }
 
     fn check(&self) -> Result<()> {
@@ -291,6 +315,15 @@ impl Execute for Cable {
     async fn execute(&self, operation: Operation) -> Result<Answer> {
         self.check()?;
         *self.calls.lock().unwrap().entry(operation.name().1).or_default() += 1;
+        let hangs = self
+            .hangs_once
+            .lock()
+            .unwrap()
+            .take_if(|hangs| *hangs == operation.name().1)
+            .is_some();
+        if hangs {
+            return std::future::pending().await;
+        }
         let is_heard = ["ping_worker", "receive_messages"].contains(&operation.name().1);
         if is_heard && self.pings_cut.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorKind::Unavailable, "pings do not arrive"));

@@ -35,11 +35,18 @@ pub(crate) struct Place {
     pub(crate) ttl: Duration,
 }
 
+/// What an agent finds in its environment beside what all find there.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Surroundings(pub(crate) Vec<(&'static str, OsString)>);
+
 #[derive(Debug)]
 struct Member {
     name: String,
+    surroundings: Surroundings,
     process: Option<Child>,
     state: State,
+    /// The process that had the name before another one took it.
+    former: Option<Child>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,17 +58,24 @@ enum State {
 }
 
 impl Agents {
-    /// So many, none of them up.
-    pub(crate) fn of(place: Place, count: usize) -> Self {
-        let member = |number| Member {
-            name: format!("agent-{number}"),
+    /// One in each of these surroundings, none of them up.
+    pub(crate) fn of(place: Place, surroundings: Vec<Surroundings>) -> Self {
+        let member = |(index, surroundings)| Member {
+            name: format!("agent-{}", index + 1),
+            surroundings,
             process: None,
             state: State::Down,
+            former: None,
         };
         Self {
             place,
-            members: (1..=count).map(member).collect(),
+            members: surroundings.into_iter().enumerate().map(member).collect(),
         }
+    }
+
+    /// How many there are, up or not.
+    pub(crate) const fn count(&self) -> usize {
+        self.members.len()
     }
 
     pub(crate) fn name(&self, agent: usize) -> &str {
@@ -73,11 +87,27 @@ impl Agents {
         self.members.iter().filter(|it| it.state == State::Up).count()
     }
 
+    /// The names of those that are stopped, and that no guard has let go on since.
+    pub(crate) fn stopped(&self) -> Vec<&str> {
+        let is_stopped = |it: &&Member| {
+            it.state == State::Stopped && it.process.as_ref().is_some_and(|it| processes::is_stopped(it.id()))
+        };
+        let stopped = self.members.iter().filter(is_stopped);
+        stopped.map(|it| it.name.as_str()).collect()
+    }
+
     /// `convoke` with these arguments on their store.
     pub(crate) fn convoke(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.place.convoke);
         command.args(arguments).env("CONVOKE_STORE", &self.place.url);
         command.stdin(Stdio::null());
+        command
+    }
+
+    /// The same in the surroundings of one of them.
+    pub(crate) fn convoke_of(&self, agent: usize, arguments: &[&str]) -> Command {
+        let mut command = self.convoke(arguments);
+        command.envs(self.members[agent].surroundings.0.iter().cloned());
         command
     }
 
@@ -88,6 +118,34 @@ impl Agents {
         let member = &mut self.members[agent];
         (member.process, member.state) = (Some(child), State::Up);
         Ok(())
+    }
+
+    /// Starts another process of the same name as one that is stopped, which stays as it is.
+    pub(crate) fn start_namesake(&mut self, agent: usize) -> Result<()> {
+        let member = &mut self.members[agent];
+        member.former = member.process.take();
+        self.start(agent)
+    }
+
+    /// Wakes the process that had the name before its namesake, and answers how it ended: by itself, because nobody tells
+    /// it to.
+    pub(crate) fn wake_former(&mut self, agent: usize) -> Result<ExitStatus> {
+        let member = &mut self.members[agent];
+        let mut former = member
+            .former
+            .take()
+            .with_context(|| format!("{} has no namesake", member.name))?;
+        kill_process(pid(former.id())?, Signal::CONT).with_context(|| format!("SIGCONT to {}", member.name))?;
+        let ended = wait_for(&mut former)?;
+        if ended.is_none() {
+            let (_, _) = (former.kill(), former.wait());
+        }
+        ended.with_context(|| {
+            format!(
+                "{} was woken after another process took its name, and runs after {END_WITHIN:?}",
+                member.name
+            )
+        })
     }
 
     /// Dies with this process, however that ends.
@@ -116,6 +174,7 @@ impl Agents {
             .arg(directory.join(name))
             .env("CONVOKE_STORE", url)
             .env(MARK, directory)
+            .envs(self.members[agent].surroundings.0.iter().cloned())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
@@ -203,7 +262,8 @@ impl Agents {
     pub(crate) fn processes(&self) -> HashSet<u32> {
         self.members
             .iter()
-            .filter_map(|it| Some(it.process.as_ref()?.id()))
+            .flat_map(|it| it.process.iter().chain(&it.former))
+            .map(Child::id)
             .collect()
     }
 
@@ -218,15 +278,8 @@ impl Agents {
         let Some(process) = &mut member.process else {
             return Ok(());
         };
-        let begun = Instant::now();
-        let status = loop {
-            if let Some(status) = process.try_wait()? {
-                break status;
-            }
-            if END_WITHIN < begun.elapsed() {
-                bail!("{} was told to end and runs after {END_WITHIN:?}", member.name);
-            }
-            std::thread::sleep(Duration::from_millis(5));
+        let Some(status) = wait_for(process)? else {
+            bail!("{} was told to end and runs after {END_WITHIN:?}", member.name);
         };
         (member.process, member.state) = (None, State::Down);
         ensure!(status.success(), "{} was told to end: {status}", member.name);
@@ -247,11 +300,25 @@ impl Member {
 impl Drop for Agents {
     fn drop(&mut self) {
         for member in &mut self.members {
-            if let Some(mut process) = member.process.take() {
+            for mut process in member.process.take().into_iter().chain(member.former.take()) {
                 let _ = process.kill();
                 let _ = process.wait();
             }
         }
+    }
+}
+
+/// How a process ended; none when it runs on for too long.
+fn wait_for(process: &mut Child) -> Result<Option<ExitStatus>> {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = process.try_wait()? {
+            return Ok(Some(status));
+        }
+        if END_WITHIN < begun.elapsed() {
+            return Ok(None);
+        }
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

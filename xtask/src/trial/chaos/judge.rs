@@ -56,6 +56,8 @@ pub(crate) struct Calm {
 pub(crate) struct Bounds {
     /// From the beginning of a calm until each unit runs for good.
     pub(crate) healing: Duration,
+    /// For how long a unit may run on when its agent or the store falls silent.
+    pub(crate) lease: Duration,
     /// For how long a unit may be gone that crashed by itself.
     pub(crate) after_a_crash: Duration,
     /// How long before the end of a calm the last stamp of a unit may be that was ended by what ended the calm.
@@ -256,6 +258,7 @@ mod tests {
 
     const BOUNDS: Bounds = Bounds {
         healing: Duration::from_nanos(50),
+        lease: Duration::from_nanos(30),
         after_a_crash: Duration::from_nanos(20),
         last_stamp: Duration::from_nanos(5),
     };

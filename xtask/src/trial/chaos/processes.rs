@@ -12,6 +12,8 @@ pub(crate) const MARK: &str = "CONVOKE_TRIAL";
 
 /// A process that is over and that its parent has not asked about.
 const ZOMBIE: char = 'Z';
+/// A process that was stopped and goes on when it is told to.
+const STOPPED: char = 'T';
 
 /// The guards that an agent has.
 pub(crate) fn guards_of(agent: u32) -> Result<Vec<u32>> {
@@ -26,6 +28,13 @@ pub(crate) fn guards_of(agent: u32) -> Result<Vec<u32>> {
     };
     let guards = all()?.filter(is_guard);
     Ok(guards.map(|guard| guard.pid.cast_unsigned()).collect())
+}
+
+/// Whether a process is stopped by a signal.
+pub(crate) fn is_stopped(process: u32) -> bool {
+    Process::new(process.cast_signed())
+        .and_then(|process| process.stat())
+        .is_ok_and(|stat| stat.state == STOPPED)
 }
 
 /// The processes that have this mark in their environment, each with its command line.

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::judge::{Absence, Bounds, Overlap, Run, Verdict};
 use super::script::Kind;
+use super::silence::Outliving;
 use super::stage::Record;
 
 /// One store's trial.
@@ -35,6 +36,14 @@ pub(crate) struct Report {
     longest_gap_ms: u128,
     longest_pause_ms: u128,
     longest_pause_of_the_host_ms: u128,
+    /// How often an agent was stopped or the store silent.
+    silences: usize,
+    /// How many runs outlived their lease in them.
+    outlived: usize,
+    /// How many writes of stopped agents failed as Fenced.
+    fenced: usize,
+    /// What else was seen.
+    shown: Vec<String>,
     /// What went wrong, each in a line.
     pub(crate) faults: Vec<String>,
     #[serde(skip)]
@@ -105,7 +114,7 @@ impl Spread {
 }
 
 impl Report {
-    pub(crate) fn of(setup: &Setup, verdict: &Verdict, record: Record) -> Self {
+    pub(crate) fn of(setup: &Setup, verdict: &Verdict, outliving: &[Outliving], record: Record) -> Self {
         let spread_of = |kind: Kind| {
             let of_kind = verdict.healings.iter().filter(move |it| it.kind == kind);
             Spread::of(of_kind.map(|it| it.took))
@@ -114,6 +123,7 @@ impl Report {
         let mut faults: Vec<String> = Vec::new();
         faults.extend(verdict.overlaps.iter().map(|it| twice(it, setup.began)));
         faults.extend(verdict.absences.iter().map(|it| missing(it, setup.began)));
+        faults.extend(outliving.iter().map(|it| outlived(it, setup.began)));
         faults.extend(record.faults);
         Self {
             store: setup.store.clone(),
@@ -137,6 +147,10 @@ impl Report {
             longest_gap_ms: verdict.longest_gap.as_millis(),
             longest_pause_ms: verdict.longest_pause.as_millis(),
             longest_pause_of_the_host_ms: setup.longest_pause_of_the_host.as_millis(),
+            silences: record.silences.len(),
+            outlived: outliving.len(),
+            fenced: record.fenced,
+            shown: record.shown,
             faults,
             rounds_by_kind: record.rounds,
         }
@@ -166,7 +180,11 @@ impl Report {
              {short} calms were too short to heal in\n\
              longest without a unit {gap} ms, longest without a stamp of one that ran {pause} ms, longest pause of the \
              host {host} ms\n\
-             overlaps: {overlaps}; missing after {bound} ms: {absences}; other faults: {others}",
+             {shown}overlaps: {overlaps}; missing after {bound} ms: {absences}; outlived their lease in {silences} silences: \
+             {outlived}; other faults: {others}",
+            shown = self.shown.iter().map(|it| format!("{it}\n")).collect::<String>(),
+            silences = self.silences,
+            outlived = self.outlived,
             store = self.store,
             agents = self.agents,
             units = self.units,
@@ -185,7 +203,7 @@ impl Report {
             overlaps = self.overlaps,
             bound = self.healing_bound_ms,
             absences = self.absences,
-            others = self.faults.len() - self.overlaps - self.absences,
+            others = self.faults.len() - self.overlaps - self.absences - self.outlived,
         )
     }
 }
@@ -200,6 +218,22 @@ fn twice(overlap: &Overlap, began: Boottime) -> String {
         overlap.unit,
         run(&overlap.one),
         run(&overlap.other)
+    )
+}
+
+fn outlived(outliving: &Outliving, began: Boottime) -> String {
+    let Outliving { unit, run, silence } = outliving;
+    let whose = silence
+        .agent
+        .as_ref()
+        .map_or_else(|| "the store".to_owned(), |agent| format!("{agent} was stopped, which"));
+    format!(
+        "{unit} ran on {} (process {}) until {}, though {whose} was silent from {} to {}",
+        run.agent,
+        run.process,
+        seconds(run.last, began),
+        seconds(silence.from, began),
+        seconds(silence.until, began)
     )
 }
 

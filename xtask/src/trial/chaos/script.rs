@@ -31,8 +31,10 @@ pub(crate) enum Kind {
     StorePause,
     /// The store is killed and started again.
     StoreRestart,
-    /// The store is stopped for a minute.
+    /// The store is stopped for a minute or so.
     StoreOutage,
+    /// An agent is stopped for longer than its ttl, another process takes its name, and it is woken.
+    Namesake,
     /// The load is evened out.
     Rebalance,
     /// Agents, guards and the store at once.
@@ -71,7 +73,8 @@ impl fmt::Display for Kind {
             Self::StoreHiccup => "store stopped, < ttl",
             Self::StorePause => "store stopped, > ttl",
             Self::StoreRestart => "store killed",
-            Self::StoreOutage => "store stopped, a minute",
+            Self::StoreOutage => "store stopped, long",
+            Self::Namesake => "name of a stopped agent taken",
             Self::Rebalance => "load evened out",
             Self::Storm => "many things at once",
         })
@@ -102,6 +105,14 @@ pub(crate) enum Act {
     StartStore,
     /// Asks the leader to even the load out.
     Rebalance,
+    /// Keeps in mind what the agent has.
+    NoteHoldings(usize),
+    /// Writes, in place of an agent that is stopped, what it would write with what it had.
+    WriteLate(usize),
+    /// Starts another process of the name of an agent that is stopped.
+    StartNamesake(usize),
+    /// SIGCONT to the one that had the name before its namesake: it has to end by itself.
+    WakeFormer(usize),
 }
 
 /// What is done, and when after the beginning of its round.
@@ -180,7 +191,8 @@ impl Script {
     fn steps(&mut self, kind: Kind) -> Vec<Step> {
         let one = self.random.usize(..self.agents);
         match kind {
-            Kind::Start => Vec::new(),
+            // Not drawn here.
+            Kind::Start | Kind::Namesake => Vec::new(),
             Kind::Kill => {
                 let times = self.times((0.0, 0.0), (0.0, 3.0));
                 pair(times, Act::KillAgent(one), Act::StartAgent(one))

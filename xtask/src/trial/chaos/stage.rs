@@ -1,19 +1,22 @@
 //! Carries the script out, and notes what was done when.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::future::Future;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use convoke::runtime::{Boottime, REBALANCE};
-use convoke::{NewMessage, Payload, Store, WorkerName};
+use convoke::{NewMessage, Payload, Store, Ttl, WorkerName};
 use tokio::runtime::Runtime;
 
 use super::agents::Agents;
+use super::fencing::Holdings;
 use super::judge::{Bounds, Mark};
 use super::processes;
-use super::script::{Act, Kind, Round, Script};
+use super::script::{Act, Kind, Round};
+use super::silence::Silence;
 use super::stamps::Stamps;
 use super::store::Victim;
 use super::teller::Teller;
@@ -26,6 +29,10 @@ const REAP_EVERY: Duration = Duration::from_secs(1);
 const FRESH: Duration = Duration::from_millis(300);
 /// How long a question to the store may take.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a namesake may take until it has the name.
+const REGISTERED_WITHIN: Duration = Duration::from_secs(20);
+/// How an agent ends that finds out that it is fenced; see `convoke --help`.
+const FENCED: i32 = 5;
 /// How long an agent or a guard may leave a process that is over unasked about.
 const COLLECTED_WITHIN: Duration = Duration::from_secs(3);
 /// How long after the last agent ended something of it may be there.
@@ -40,6 +47,10 @@ pub(crate) struct Stage<'a> {
     store_is_up: bool,
     /// An agent that is stopped holds the lock of SQLite.
     is_locked_out: bool,
+    /// Since when whoever is silent is.
+    silent_since: BTreeMap<Option<usize>, Boottime>,
+    /// What agents had that may be stopped by now.
+    holdings: BTreeMap<usize, Holdings>,
     /// Of the round under way.
     kind: Kind,
     reap_at: Boottime,
@@ -54,6 +65,13 @@ pub(crate) struct Record {
     pub(crate) rounds: BTreeMap<Kind, usize>,
     /// How often the agent that was hurt led.
     pub(crate) leaders_hurt: usize,
+    pub(crate) silences: Vec<Silence>,
+    /// How many late writes failed as Fenced.
+    pub(crate) fenced: usize,
+    /// Who led when there were late writes.
+    pub(crate) leaders: BTreeSet<String>,
+    /// What else was seen that is worth to be told.
+    pub(crate) shown: Vec<String>,
     /// What must not be, but for what the stamps tell.
     pub(crate) faults: Vec<String>,
 }
@@ -80,6 +98,8 @@ impl<'a> Stage<'a> {
             store,
             store_is_up: true,
             is_locked_out: false,
+            silent_since: BTreeMap::new(),
+            holdings: BTreeMap::new(),
             kind: Kind::Start,
             reap_at: Boottime::now(),
             zombies: None,
@@ -87,14 +107,13 @@ impl<'a> Stage<'a> {
         })
     }
 
-    /// Starts all agents, carries rounds out until `end`, and ends all agents.
-    pub(crate) fn play(&mut self, script: &mut Script, agents: usize, end: Boottime) -> Result<()> {
-        for agent in 0..agents {
+    /// Starts all agents, carries these rounds out, and ends all agents.
+    pub(crate) fn play(&mut self, rounds: impl Iterator<Item = Round>) -> Result<()> {
+        for agent in 0..self.cast.agents.count() {
             self.act(Act::StartAgent(agent))?;
         }
         self.settle()?;
-        while Boottime::now() < end {
-            let round = script.next_round();
+        for round in rounds {
             self.carry_out(&round)?;
         }
         self.settle()?;
@@ -131,10 +150,14 @@ impl<'a> Stage<'a> {
             Act::StopAgent(agent) => {
                 self.zombies = None;
                 self.cast.agents.stop(agent)?;
+                self.silent_since.insert(Some(agent), Boottime::now());
                 self.is_locked_out = self.store_is_up && !self.cast.victim.answers()?;
                 (before, true)
             }
-            Act::ContinueAgent(agent) => (before, self.cast.agents.go_on(agent).map(|()| true)?),
+            Act::ContinueAgent(agent) => {
+                self.note_silence(Some(agent), before);
+                (before, self.cast.agents.go_on(agent).map(|()| true)?)
+            }
             Act::EndAgent(agent) => (before, self.cast.agents.tell_to_end(agent).map(|()| true)?),
             Act::KillGuard(agent) => {
                 let lot = self.random.usize(..);
@@ -145,6 +168,10 @@ impl<'a> Stage<'a> {
             Act::ContinueStore => (self.regain_store(Victim::go_on)?, true),
             Act::StartStore => (self.regain_store(Victim::start)?, true),
             Act::Rebalance => (before, self.ask_to_rebalance()?),
+            Act::NoteHoldings(agent) => (before, self.note_holdings(agent).map(|()| false)?),
+            Act::WriteLate(agent) => (before, self.write_late(agent).map(|()| false)?),
+            Act::StartNamesake(agent) => (before, self.start_namesake(agent).map(|()| true)?),
+            Act::WakeFormer(agent) => (before, self.wake_former(agent).map(|()| true)?),
         };
         if works {
             self.mark_at(at, &what);
@@ -166,6 +193,10 @@ impl<'a> Stage<'a> {
             Act::KillStore => "the store is killed".to_owned(),
             Act::StartStore => "the store is started".to_owned(),
             Act::Rebalance => "the leader is asked to even the load out".to_owned(),
+            Act::NoteHoldings(agent) => format!("what {} has is kept in mind", name(agent)),
+            Act::WriteLate(agent) => format!("what {} would write is written", name(agent)),
+            Act::StartNamesake(agent) => format!("another {} is started", name(agent)),
+            Act::WakeFormer(agent) => format!("SIGCONT to the {} before", name(agent)),
         }
     }
 
@@ -181,19 +212,103 @@ impl<'a> Stage<'a> {
 
     fn leader(&self) -> Result<WorkerName> {
         ensure!(self.store_is_up && !self.is_locked_out, "the store does not answer");
-        let leader = async { tokio::time::timeout(PATIENCE, self.store.leader()).await };
-        let leader = self.cast.runtime.block_on(leader)??;
+        let leader = self.ask(self.store.leader())??;
         Ok(leader.context("nobody leads")?.worker)
+    }
+
+    /// What the store answers in time.
+    fn ask<T>(&self, question: impl Future<Output = T>) -> Result<T> {
+        let answer = async { tokio::time::timeout(PATIENCE, question).await };
+        Ok(self.cast.runtime.block_on(answer)?)
+    }
+
+    fn worker_name(&self, agent: usize) -> Result<WorkerName> {
+        Ok(WorkerName::new(self.cast.agents.name(agent))?)
+    }
+
+    fn note_silence(&mut self, agent: Option<usize>, until: Boottime) {
+        if let Some(from) = self.silent_since.remove(&agent) {
+            let agent = agent.map(|agent| self.cast.agents.name(agent).to_owned());
+            self.record.silences.push(Silence { agent, from, until });
+        }
+    }
+
+    fn note_holdings(&mut self, agent: usize) -> Result<()> {
+        let name = self.worker_name(agent)?;
+        let holdings = self.ask(Holdings::of(&*self.store, &name))??;
+        self.holdings.insert(agent, holdings);
+        Ok(())
+    }
+
+    fn write_late(&mut self, agent: usize) -> Result<()> {
+        let name = self.worker_name(agent)?;
+        let had = self.holdings.get(&agent).context("what it had was not kept in mind")?;
+        let ttl = Ttl::new(self.cast.bounds.lease)?;
+        let late = self.ask(had.write_late(&*self.store, ttl))??;
+        let led = had
+            .term()
+            .map_or_else(String::new, |term| format!(", the leader of term {term},"));
+        let leads = late.leader.as_ref().map_or_else(
+            || "nobody leads".to_owned(),
+            |it| format!("{} leads in term {}", it.worker, it.term),
+        );
+        let shown = format!(
+            "what {name}{led} would have written late, while {leads}: {} times Fenced, {} times answered that it is \
+             another's",
+            late.fenced, late.refused
+        );
+        self.cast.teller.tell(&shown);
+        self.record.shown.push(shown);
+        self.record.fenced += late.fenced;
+        self.record
+            .leaders
+            .extend(late.leader.map(|leader| leader.worker.to_string()));
+        let faults = late
+            .faults
+            .into_iter()
+            .map(|fault| format!("{name} was stopped: {fault}"));
+        self.record.faults.extend(faults);
+        Ok(())
+    }
+
+    /// Returns when the namesake has the name.
+    fn start_namesake(&mut self, agent: usize) -> Result<()> {
+        self.cast.agents.start_namesake(agent)?;
+        let had = self.holdings.get(&agent).context("what it had was not kept in mind")?;
+        let give_up = Boottime::now().plus(REGISTERED_WITHIN);
+        while !self.ask(had.is_superseded(&*self.store))?? {
+            ensure!(Boottime::now() < give_up, "the namesake did not register");
+            std::thread::sleep(LOOK_EVERY);
+        }
+        Ok(())
+    }
+
+    fn wake_former(&mut self, agent: usize) -> Result<()> {
+        self.note_silence(Some(agent), Boottime::now());
+        let status = self.cast.agents.wake_former(agent)?;
+        let name = self.cast.agents.name(agent);
+        let shown = format!("the {name} before its namesake ended by itself: {status}");
+        self.cast.teller.tell(&shown);
+        if status.code() == Some(FENCED) {
+            self.record.shown.push(shown);
+        } else {
+            self.record
+                .faults
+                .push(format!("{shown}; as one that is fenced it exits with {FENCED}"));
+        }
+        Ok(())
     }
 
     fn lose_store(&mut self, lose: fn(&mut Victim) -> Result<()>) -> Result<bool> {
         self.store_is_up = false;
         lose(&mut self.cast.victim)?;
+        self.silent_since.insert(None, Boottime::now());
         Ok(true)
     }
 
     /// Answers when it answered again.
     fn regain_store(&mut self, regain: fn(&mut Victim) -> Result<()>) -> Result<Boottime> {
+        self.note_silence(None, Boottime::now());
         regain(&mut self.cast.victim)?;
         self.store_is_up = true;
         Ok(Boottime::now())
@@ -206,8 +321,7 @@ impl<'a> Stage<'a> {
             return Ok(false);
         };
         let message = NewMessage::new(leader, convoke::Command::new(REBALANCE)?, Payload::parse("{}")?);
-        let sent = async { tokio::time::timeout(PATIENCE, self.store.send_message(&message)).await };
-        self.cast.runtime.block_on(sent)??;
+        self.ask(self.store.send_message(&message))??;
         Ok(true)
     }
 
@@ -238,7 +352,7 @@ impl<'a> Stage<'a> {
         loop {
             self.look()?;
             let now = Boottime::now();
-            if begun < now && self.cast.stamps.running_since(now.minus(FRESH)) == self.cast.units {
+            if begun < now && self.running_since(now.minus(FRESH)) == self.cast.units {
                 break;
             }
             if give_up < now {
@@ -248,6 +362,13 @@ impl<'a> Stage<'a> {
             std::thread::sleep(LOOK_EVERY);
         }
         self.look_for_zombies()
+    }
+
+    /// How many units run where they can stay: a stopped agent's do not.
+    fn running_since(&self, moment: Boottime) -> usize {
+        let Cast { agents, stamps, .. } = &self.cast;
+        let stopped = agents.stopped();
+        stamps.running_since(moment, |agent| !stopped.contains(&agent))
     }
 
     fn wait_until(&mut self, moment: Boottime) -> Result<()> {
@@ -277,7 +398,7 @@ impl<'a> Stage<'a> {
             );
         }
         self.cast.stamps.read()?;
-        let fresh = self.cast.stamps.running_since(Boottime::now().minus(FRESH));
+        let fresh = self.running_since(Boottime::now().minus(FRESH));
         let store = if self.store_is_up { "answers" } else { "is away" };
         let up = self.cast.agents.up();
         self.cast.teller.show(&format!(

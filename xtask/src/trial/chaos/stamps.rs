@@ -121,10 +121,10 @@ impl Stamps {
         Ok(())
     }
 
-    /// How many units stamped at this moment or later, as far as was read.
-    pub(crate) fn running_since(&self, moment: Boottime) -> usize {
-        let is_fresh = |it: &&UnitStamps| it.unit.runs.iter().any(|run| moment <= run.last);
-        self.units.iter().filter(is_fresh).count()
+    /// How many units stamped at this moment or later on one of these agents, as far as was read.
+    pub(crate) fn running_since(&self, moment: Boottime, is_of: impl Fn(&str) -> bool) -> usize {
+        let runs = |run: &Run| moment <= run.last && is_of(&run.agent);
+        self.units.iter().filter(|it| it.unit.runs.iter().any(runs)).count()
     }
 
     /// The units with their runs, in the order of their first stamps.
@@ -240,8 +240,9 @@ mod tests {
         let text = later.to_string();
         write!(file, "{}{}", stamp("a", 1, 20), &text[..20]).unwrap();
         stamps.read().unwrap();
-        assert_eq!(stamps.running_since(at(30)), 1);
-        assert_eq!(stamps.running_since(at(31)), 0);
+        assert_eq!(stamps.running_since(at(30), |_| true), 1);
+        assert_eq!(stamps.running_since(at(30), |agent| agent != "a"), 0);
+        assert_eq!(stamps.running_since(at(31), |_| true), 0);
         write!(file, "{}", &text[20..]).unwrap();
         stamps.read().unwrap();
 

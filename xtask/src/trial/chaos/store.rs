@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use convoke_test_servers::{Kind, Server, private};
+use convoke_test_servers::{Kind, Server, private_with};
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use sqlx::Connection as _;
 
@@ -39,8 +39,8 @@ pub(crate) enum Victim {
 pub(crate) struct Holder(Child);
 
 impl Victim {
-    /// A fresh one by its name on the command line.
-    pub(crate) async fn of(name: &str, directory: &Path) -> Result<Self> {
+    /// A fresh one by its name on the command line; a server is started with these arguments, too.
+    pub(crate) async fn of(name: &str, arguments: &[&str], directory: &Path) -> Result<Self> {
         match (name, Kind::of_word(name)) {
             ("sqlite", _) => {
                 let file = directory.join("store.db");
@@ -54,7 +54,7 @@ impl Victim {
                 })
             }
             (_, Some(kind @ (Kind::MariaDb | Kind::MySql))) => {
-                let server = private(kind)?;
+                let server = private_with(kind, arguments)?;
                 let mut connection = sqlx::MySqlConnection::connect(server.url()).await?;
                 sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {NAME}")))
                     .execute(&mut connection)
@@ -64,7 +64,7 @@ impl Victim {
                 Ok(Self::Server { server, url })
             }
             (_, Some(kind @ (Kind::Redis | Kind::Valkey))) => {
-                let server = private(kind)?;
+                let server = private_with(kind, arguments)?;
                 let url = format!("{}0?namespace={NAME}", server.url());
                 Ok(Self::Server { server, url })
             }
