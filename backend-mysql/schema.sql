@@ -87,10 +87,11 @@ CREATE TABLE `qtopology_topology` (
   `affinity` longtext DEFAULT NULL,
   `since_us` bigint(20) NOT NULL DEFAULT timestampdiff(MICROSECOND,'1970-01-01',utc_timestamp(6)),
   `revision` bigint(20) NOT NULL DEFAULT 0,
+  `waiting_us` bigint(20) GENERATED ALWAYS AS (if(`status` = 'waiting',`since_us`,NULL)) STORED,
   PRIMARY KEY (`uuid`),
-  KEY `ix_convoke_topology_since` (`status`,`since_us`,`uuid`),
-  KEY `ix_convoke_topology_held` (`worker`,`uuid`,`status`),
-  KEY `ix_convoke_topology_id` (`id`)
+  KEY `ix_convoke_topology_id` (`id`),
+  KEY `ix_convoke_topology_waiting` (`waiting_us`,`uuid`),
+  KEY `ix_convoke_topology_held` (`worker`,`uuid`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
 
 CREATE TABLE `qtopology_topology_history` (
@@ -107,7 +108,6 @@ CREATE TABLE `qtopology_topology_history` (
   `affinity` longtext DEFAULT NULL,
   `at_us` bigint(20) NOT NULL DEFAULT timestampdiff(MICROSECOND,'1970-01-01',utc_timestamp(6)),
   PRIMARY KEY (`id`),
-  KEY `ix_qtopology_topology_history_ut` (`uuid`,`ts`),
   KEY `ix_convoke_topology_history` (`uuid`,`id`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
 

@@ -25,9 +25,10 @@ pub(crate) fn is_lock_wait(error: &sqlx::Error) -> bool {
     number(error) == Some(LOCK_WAIT)
 }
 
-/// The procedure is not there: for a moment, while another process creates it anew, or for good.
+/// The procedure is not there, or calls one that is of another version: for a moment, while another process creates them anew, or
+/// for good.
 pub(crate) fn is_missing_routine(error: &sqlx::Error) -> bool {
-    number(error) == Some(1305)
+    matches!(number(error), Some(1305 | 1318))
 }
 
 /// A table that does not exist.

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 /// Counts the changes of the procedures. Raise it with each release that changes one: a program does not replace
 /// procedures that are newer than its own.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 
 /// What a routine is, and its text, which begins (behind comments) with `CREATE PROCEDURE` or `CREATE TRIGGER`.
 #[derive(Clone, Copy, Debug)]

@@ -42,6 +42,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations![
     14 "0014_topology_history",
     15 "0015_gone_workers",
     16 "0016_keyed_by_name",
+    17 "0017_fewer_index_entries",
 ];
 
 /// The number under which it is recorded whether the tables of a predecessor are adopted; done when they are what

@@ -13,24 +13,23 @@ use crate::history::{trim_params, trimmed};
 use crate::row::{Columns, outcome};
 use crate::store::MysqlStore;
 
-/// Restates `core::leadership::role_of`.
+/// Restates `core::leadership::role_of`. The time is a parameter twice: a derived table would cost a temporary one.
 macro_rules! select_workers {
-    ($from:literal) => {
+    ($which:literal) => {
         concat!(
             "SELECT w.name, w.status, w.incarnation, w.last_ping_us, ",
-            "CASE WHEN s.holder = w.name AND t.now_us < s.promised_until_us THEN 'leader' ",
-            "WHEN w.status = 'alive' AND t.now_us < w.candidacy_us THEN 'candidate' ELSE 'normal' END ",
-            "FROM (SELECT ",
+            "CASE WHEN s.holder = w.name AND s.promised_until_us > ",
             sql_now!(),
-            " AS now_us) AS t JOIN convoke_seat AS s ON s.id = 1 STRAIGHT_JOIN ",
-            $from
+            " THEN 'leader' WHEN w.status = 'alive' AND w.candidacy_us > ",
+            sql_now!(),
+            " THEN 'candidate' ELSE 'normal' END FROM convoke_seat AS s STRAIGHT_JOIN qtopology_worker AS w ",
+            $which
         )
     };
 }
 
 /// The rows of a page, by name.
-const PAGE: &str =
-    select_workers!("qtopology_worker AS w FORCE INDEX (PRIMARY) WHERE w.name > ? ORDER BY w.name LIMIT ?");
+const PAGE: &str = select_workers!("FORCE INDEX (PRIMARY) WHERE s.id = 1 AND w.name > ? ORDER BY w.name LIMIT ?");
 
 const COUNT: &str = concat!(
     "SELECT (SELECT COUNT(*) FROM qtopology_worker), ",
@@ -91,8 +90,9 @@ impl Workers for MysqlStore {
 
     async fn get_worker(&self, name: &WorkerName) -> Result<Worker> {
         const AT: &str = "workers.get";
-        let sql = select_workers!("qtopology_worker AS w WHERE w.name = ?");
-        let rows = self.read(AT, sql, &[self.now_param(), name.as_str().into()]).await?;
+        let sql = select_workers!("WHERE s.id = 1 AND w.name = ?");
+        let now = self.now_param();
+        let rows = self.read(AT, sql, &[now, now, name.as_str().into()]).await?;
         match rows.first() {
             Some(row) => worker(row),
             None => Err(error::unknown_worker(name)),
@@ -109,7 +109,8 @@ impl Workers for MysqlStore {
             .transpose()
             .map_err(|error| error.at(AT))?;
         let after = after.as_ref().map_or("", WorkerName::as_str);
-        let params = [self.now_param(), after.into(), (page.limit.get() + 1).into()];
+        let now = self.now_param();
+        let params = [now, now, after.into(), (page.limit.get() + 1).into()];
         let rows = self.read(AT, PAGE, &params).await?;
         let workers = rows
             .iter()

@@ -9,7 +9,7 @@ CREATE PROCEDURE convoke_take_messages(
 )
 SQL SECURITY INVOKER
 BEGIN
-  DECLARE v_incarnation BIGINT;
+  DECLARE v_outcome VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
   DECLARE v_last BIGINT;
   DECLARE v_now BIGINT;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
@@ -18,14 +18,16 @@ BEGIN
     RESIGNAL;
   END;
   START TRANSACTION;
-  SELECT incarnation INTO v_incarnation FROM qtopology_worker WHERE name = p_name FOR UPDATE;
-  SET v_now = COALESCE(p_now, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)));
-  IF v_incarnation <=> p_incarnation THEN
-    UPDATE qtopology_worker
-      SET last_ping_us = v_now,
-        last_ping = CONVERT_TZ(TIMESTAMP'1970-01-01 00:00:00' + INTERVAL v_now MICROSECOND, '+00:00', @@GLOBAL.time_zone),
-        revision = revision + 1
-      WHERE name = p_name;
+  -- Whoever receives is heard of. Assignments are made from left to right: both times are the same.
+  UPDATE qtopology_worker
+    SET last_ping_us = COALESCE(p_now, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))),
+      last_ping = CONVERT_TZ(TIMESTAMP'1970-01-01 00:00:00' + INTERVAL last_ping_us MICROSECOND, '+00:00', @@GLOBAL.time_zone),
+      revision = revision + 1
+    WHERE name = p_name AND incarnation = p_incarnation;
+  IF ROW_COUNT() = 0 THEN
+    SET v_outcome = IF(EXISTS (SELECT 1 FROM qtopology_worker WHERE name = p_name), 'stale', 'unknown');
+  ELSEIF EXISTS (SELECT 1 FROM qtopology_message FORCE INDEX (ix_convoke_message_queue) WHERE worker = p_name) THEN
+    SET v_now = COALESCE(p_now, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)));
     CALL convoke_find_due(p_name, p_max, v_now, v_last);
     IF v_last IS NOT NULL THEN
       -- Marked first, so that exactly those are deleted that were answered, whatever is sent meanwhile.
@@ -41,9 +43,7 @@ BEGIN
     END IF;
   END IF;
   COMMIT;
-  IF v_incarnation IS NULL THEN
-    SELECT 'unknown' AS outcome;
-  ELSEIF v_incarnation <> p_incarnation THEN
-    SELECT 'stale' AS outcome;
+  IF v_outcome IS NOT NULL THEN
+    SELECT v_outcome AS outcome;
   END IF;
 END

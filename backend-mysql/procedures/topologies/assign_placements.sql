@@ -14,7 +14,8 @@ BEGIN
   DECLARE v_uuid VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
   DECLARE v_worker VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
   DECLARE v_content VARCHAR(1000) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
-  DECLARE v_answer LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+  DECLARE v_answer VARCHAR(1000) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+  DECLARE v_worker_status VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
   DECLARE v_done TINYINT DEFAULT 0;
   DECLARE c_placements CURSOR FOR
     SELECT topology, worker, content FROM JSON_TABLE(p_placements, '$[*]' COLUMNS (
@@ -45,7 +46,8 @@ BEGIN
     IF v_done THEN
       LEAVE each_placement;
     END IF;
-    CALL convoke_assign_topology(v_uuid, v_worker, p_command, v_content, p_ttl, p_now, v_answer);
+    SET v_worker_status = (SELECT status FROM qtopology_worker WHERE name = v_worker LOCK IN SHARE MODE);
+    CALL convoke_assign_topology(v_uuid, v_worker, v_worker_status, p_command, v_content, p_ttl, p_now, v_answer);
     SET p_answers = CONCAT(p_answers, IF(p_answers = '', '', ','), v_answer);
   END LOOP;
   CLOSE c_placements;

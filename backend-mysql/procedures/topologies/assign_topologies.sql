@@ -17,6 +17,7 @@ SQL SECURITY INVOKER
 assign: BEGIN
   DECLARE v_now BIGINT;
   DECLARE v_promised BIGINT;
+  DECLARE v_worker_status VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
   DECLARE v_answers LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
@@ -24,9 +25,11 @@ assign: BEGIN
     RESIGNAL;
   END;
   START TRANSACTION;
-  SET v_promised = (
-    SELECT promised_until_us FROM convoke_seat WHERE id = 1 AND term = p_term AND holder IS NOT NULL LOCK IN SHARE MODE
-  );
+  -- One statement locks the seat, then the worker of a single placement.
+  SELECT s.promised_until_us, w.status INTO v_promised, v_worker_status
+    FROM convoke_seat AS s LEFT JOIN qtopology_worker AS w ON w.name = p_worker
+    WHERE s.id = 1 AND s.term = p_term AND s.holder IS NOT NULL
+    LOCK IN SHARE MODE;
   SET v_now = COALESCE(p_now, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)));
   IF v_promised IS NULL OR v_promised <= v_now THEN
     ROLLBACK;
@@ -34,7 +37,7 @@ assign: BEGIN
     LEAVE assign;
   END IF;
   IF p_placements IS NULL THEN
-    CALL convoke_assign_topology(p_topology, p_worker, p_command, p_content, p_ttl, v_now, v_answers);
+    CALL convoke_assign_topology(p_topology, p_worker, v_worker_status, p_command, p_content, p_ttl, v_now, v_answers);
   ELSE
     CALL convoke_assign_placements(p_placements, p_command, p_ttl, v_now, v_answers);
   END IF;

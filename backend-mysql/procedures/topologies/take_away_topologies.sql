@@ -18,17 +18,17 @@ BEGIN
   DECLARE v_done TINYINT DEFAULT 0;
   DECLARE c_lost CURSOR FOR
     SELECT uuid, worker FROM (
-      (SELECT since_us, NULL AS worker, uuid FROM qtopology_topology FORCE INDEX (ix_convoke_topology_since)
-        WHERE status = 'waiting' AND since_us <= p_now - p_waiting_us
-        ORDER BY since_us, uuid LIMIT 1001)
+      (SELECT waiting_us, NULL AS worker, uuid FROM qtopology_topology FORCE INDEX (ix_convoke_topology_waiting)
+        WHERE waiting_us <= p_now - p_waiting_us
+        ORDER BY waiting_us, uuid LIMIT 1001)
       UNION ALL
-      (SELECT NULL AS since_us, t.worker, t.uuid FROM qtopology_worker AS w FORCE INDEX (ix_convoke_worker_gone)
+      (SELECT NULL AS waiting_us, t.worker, t.uuid FROM qtopology_worker AS w FORCE INDEX (ix_convoke_worker_gone)
         STRAIGHT_JOIN qtopology_topology AS t FORCE INDEX (ix_convoke_topology_held) ON t.worker = w.name
         WHERE w.gone = 1 AND t.status IN ('waiting', 'running')
           AND NOT (t.status = 'waiting' AND t.since_us <= p_now - p_waiting_us)
         ORDER BY t.worker, t.uuid LIMIT 1001)
     ) AS lost
-    ORDER BY since_us IS NULL, since_us, worker, uuid LIMIT 1001;
+    ORDER BY waiting_us IS NULL, waiting_us, worker, uuid LIMIT 1001;
   DECLARE CONTINUE HANDLER FOR NOT FOUND SET v_done = 1;
 
   SET p_taken = '[', p_more = 0;

@@ -7,11 +7,10 @@ CREATE PROCEDURE convoke_ping_worker(
 )
 SQL SECURITY INVOKER
 BEGIN
-  DECLARE v_now BIGINT DEFAULT COALESCE(p_now, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)));
-
+  -- Assignments are made from left to right: both times are the same.
   UPDATE qtopology_worker
-    SET last_ping_us = v_now,
-      last_ping = CONVERT_TZ(TIMESTAMP'1970-01-01 00:00:00' + INTERVAL v_now MICROSECOND, '+00:00', @@GLOBAL.time_zone),
+    SET last_ping_us = COALESCE(p_now, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))),
+      last_ping = CONVERT_TZ(TIMESTAMP'1970-01-01 00:00:00' + INTERVAL last_ping_us MICROSECOND, '+00:00', @@GLOBAL.time_zone),
       revision = revision + 1
     WHERE name = p_name AND incarnation = p_incarnation;
   IF ROW_COUNT() = 0 THEN

@@ -34,7 +34,7 @@ refresh: BEGIN
     )
     OR EXISTS (SELECT 1 FROM qtopology_worker WHERE candidacy_us <= v_now)
     OR EXISTS (SELECT 1 FROM convoke_seat WHERE id = 1 AND holder IS NOT NULL AND promised_until_us <= v_now)
-    OR EXISTS (SELECT 1 FROM qtopology_topology WHERE status = 'waiting' AND since_us <= v_now - p_waiting_us)
+    OR EXISTS (SELECT 1 FROM qtopology_topology WHERE waiting_us <= v_now - p_waiting_us)
     OR EXISTS (SELECT 1 FROM qtopology_worker WHERE gone = 1)
   ) THEN
     LEAVE refresh;

@@ -16,6 +16,7 @@ mod time_zones;
 #[cfg(feature = "tls-rustls")]
 mod tls;
 mod versions;
+mod waits;
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -105,6 +106,9 @@ macro_rules! on_a_server {
                 a_lock_on_one_worker_holds_up_nobody_who_sends_to_another,
                 a_lost_reply_leaves_all_who_shared_the_call_unknown_and_the_next_ones_work,
                 a_caller_that_is_dropped_disturbs_nobody_who_sends_at_once;
+            waits:
+                what_becomes_free_meanwhile_is_assigned_and_what_is_taken_is_not,
+                a_report_counts_for_who_has_the_topology_when_its_turn_comes;
             plans:
                 what_an_operation_reads_does_not_grow_with_what_it_does_not_touch;
         }
