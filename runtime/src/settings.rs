@@ -49,8 +49,9 @@ pub struct WorkerSettings {
     /// How often the store hears of the worker at least: it pings when it has not received messages meanwhile. Default: a tenth
     /// of the worker time-out, 1 s at most.
     pub ping_every: Duration,
-    /// After how long a ping that is not answered is given up, so that another one, on another connection, can come before
-    /// units have to end: however long the store's own time-out is. Default: a quarter of the worker time-out.
+    /// After how long a ping that is not answered is given up, so that another one can come before units have to end. On a
+    /// store that sends all calls over one connection, as Redis, a connection that hangs is only left after the store's own
+    /// time-out: keep that below half of the worker time-out there. Default: a quarter of the worker time-out.
     pub ping_within: Duration,
     /// How often what runs is compared with what is assigned, when no message says that it changed. Default: 5 s.
     pub reconcile_every: Duration,

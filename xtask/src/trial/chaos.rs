@@ -10,7 +10,7 @@
 //!   at the moment in which the store answers again. Within ttl + 2 s of that each unit runs, and goes on running until the
 //!   next thing is done. (What crashes by itself may be gone for a moment.)
 //! - **Not beyond the lease**: while an agent is stopped, or the store does not answer, no run goes on for longer than the
-//!   ttl ([`outliving`](silence::outliving)).
+//!   ttl ([`outliving`]).
 //! - In the end all agents are told to end, and nothing of theirs is left. No agent ends unless it is told to, and none
 //!   leaves a process unasked about.
 //!

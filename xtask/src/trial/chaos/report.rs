@@ -223,12 +223,12 @@ fn twice(overlap: &Overlap, began: Boottime) -> String {
 
 fn outlived(outliving: &Outliving, began: Boottime) -> String {
     let Outliving { unit, run, silence } = outliving;
-    let whose = silence
-        .agent
-        .as_ref()
-        .map_or_else(|| "the store".to_owned(), |agent| format!("{agent} was stopped, which"));
+    let whose = silence.agent.as_ref().map_or_else(
+        || "the store did not answer".to_owned(),
+        |agent| format!("{agent} was stopped"),
+    );
     format!(
-        "{unit} ran on {} (process {}) until {}, though {whose} was silent from {} to {}",
+        "{unit} ran on {} (process {}) until {}, though {whose} from {} to {}",
         run.agent,
         run.process,
         seconds(run.last, began),

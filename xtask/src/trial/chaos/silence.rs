@@ -60,6 +60,11 @@ mod tests {
     }
 
     fn outlived(agent: Option<&str>, first: u64, last: u64) -> bool {
+        outlived_until(200, agent, first, last)
+    }
+
+    /// Of a silence from 100 on.
+    fn outlived_until(until: u64, agent: Option<&str>, first: u64, last: u64) -> bool {
         let run = Run {
             agent: "a".to_owned(),
             process: 1,
@@ -76,7 +81,7 @@ mod tests {
         let silence = Silence {
             agent: agent.map(str::to_owned),
             from: at(100),
-            until: at(200),
+            until: at(until),
         };
         !outliving(&[unit], &[silence], LEASE).is_empty()
     }
@@ -107,24 +112,7 @@ mod tests {
 
     #[test]
     fn a_silence_that_is_shorter_than_a_lease_ends_nothing() {
-        let run = Run {
-            agent: "a".to_owned(),
-            process: 1,
-            first: at(0),
-            last: at(500),
-            stamps: 2,
-            longest_pause: Duration::ZERO,
-            crashed: false,
-        };
-        let unit = Unit {
-            name: "unit".to_owned(),
-            runs: vec![run],
-        };
-        let silence = Silence {
-            agent: None,
-            from: at(100),
-            until: at(130),
-        };
-        assert!(outliving(&[unit], &[silence], LEASE).is_empty());
+        assert!(!outlived_until(130, None, 50, 500));
+        assert!(outlived_until(131, None, 50, 500));
     }
 }
