@@ -15,9 +15,13 @@ pub(crate) enum Stage {
 }
 
 /// Deadlock, lock wait time-out, a row changed since it was read, a statement to be prepared anew, a connection closed for
-/// idling: each ends the call before anything happened, since the procedure's handler has rolled it back.
+/// idling: each ends the call before anything happened, since the procedure's handler has rolled it back. So does a server
+/// that keeps as many prepared statements as it may: the connection is closed, and those that it kept are free.
 pub(crate) fn is_transient(error: &sqlx::Error) -> bool {
-    matches!(number(error), Some(LOCK_WAIT | DEADLOCK | 1020 | 1615 | 4031))
+    matches!(
+        number(error),
+        Some(LOCK_WAIT | DEADLOCK | TOO_MANY_STATEMENTS | 1020 | 1615 | 4031)
+    )
 }
 
 /// A lock that somebody held for longer than this session waits.
@@ -54,6 +58,7 @@ pub(crate) fn number(error: &sqlx::Error) -> Option<u16> {
 
 const LOCK_WAIT: u16 = 1205;
 const DEADLOCK: u16 = 1213;
+const TOO_MANY_STATEMENTS: u16 = 1461;
 
 /// The error of Convoke for one of sqlx.
 pub(crate) fn from_sqlx(error: sqlx::Error, stage: Stage) -> Error {
@@ -121,6 +126,10 @@ fn of_server(number: u16, stage: Stage) -> (ErrorKind, &'static str) {
         1040 | 1203 | 1226 => (
             ErrorKind::Unavailable,
             "the server takes no more connections; raise its max_connections or lower `connections` in the URL",
+        ),
+        TOO_MANY_STATEMENTS => (
+            ErrorKind::Unavailable,
+            "the server keeps no more prepared statements; raise its max_prepared_stmt_count",
         ),
         LOCK_WAIT => (
             ErrorKind::Unavailable,

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use convoke_backend_mysql::MysqlDriver;
 use convoke_core::{
-    Candidacy, Command, Driver, ErrorKind, NewMessage, OpenOptions, Payload, Registration, Renewal, Store, Ttl,
-    WorkerName,
+    Candidacy, Command, Driver, ErrorKind, Limit, NewMessage, OpenOptions, Page, Payload, Registration, Renewal, Store,
+    Ttl, WorkerName,
 };
 use convoke_test_servers::{Kind, Server, private};
 use sqlx::{AssertSqlSafe, Executor, Row};
@@ -286,6 +286,26 @@ pub(crate) async fn a_dropped_call_keeps_no_lock(kind: Kind) {
             .is_ok_and(|candidacy| candidacy.elected().is_some())
     })
     .await;
+}
+
+pub(crate) async fn a_server_that_keeps_few_prepared_statements_is_asked_anew_each_time(kind: Kind) {
+    let server = own_server(kind).await;
+    let database = Database::create(server.url(), "statements").await;
+    let store = hasty(&database.url).await;
+    let mut plain = database.plain().await;
+    let me = store.register_worker(&name("a")).await.unwrap();
+    plain.execute("SET GLOBAL max_prepared_stmt_count = 2").await.unwrap();
+    for _ in 0..3 {
+        store.ping_worker(&me).await.unwrap();
+        store.get_worker(&me.worker).await.unwrap();
+        store.send_message(&message("a")).await.unwrap();
+        assert_eq!(store.take_messages(&me, Limit::ONE).await.unwrap().len(), 1);
+        store.leader().await.unwrap();
+    }
+    plain.execute("SET GLOBAL max_prepared_stmt_count = 0").await.unwrap();
+    let error = store.list_workers(&Page::default()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert!(error.message().contains("max_prepared_stmt_count"), "{error:?}");
 }
 
 /// The id of the session of a call to `convoke_campaign` that waits.

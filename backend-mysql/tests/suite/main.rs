@@ -99,7 +99,8 @@ macro_rules! on_a_server {
                 a_lock_that_somebody_holds_for_long_is_unavailable_and_nothing_happened,
                 a_renewal_that_waited_for_a_lock_beyond_its_lease_is_lost,
                 a_call_that_is_killed_keeps_no_lock,
-                a_dropped_call_keeps_no_lock;
+                a_dropped_call_keeps_no_lock,
+                a_server_that_keeps_few_prepared_statements_is_asked_anew_each_time;
             sends:
                 those_who_send_at_once_share_calls_and_each_gets_its_own_answer,
                 contents_that_are_sent_at_once_arrive_byte_for_byte,
