@@ -25,11 +25,12 @@ pub(crate) async fn a_database_of_version_17_is_adopted_with_its_rows(kind: Kind
     let database = Databases::of(kind).bare().await;
     let mut plain = database.plain().await;
     run(&mut plain, VERSION_17).await;
+    // The lead lasts ten seconds from the ping, and adopting may take longer on a busy machine.
     run(
         &mut plain,
         "insert into qtopology_worker(name, status, last_ping, lstatus) values \
            ('twice', 'dead', NOW() - interval 60 second, 'leader'), ('twice', 'alive', NOW(), ''), \
-           ('boss', 'alive', NOW(), 'leader'), ('ghost', 'alive', NOW() - interval 1 hour, 'candidate'); \
+           ('boss', 'alive', NOW() + interval 30 second, 'leader'), ('ghost', 'alive', NOW() - interval 1 hour, 'candidate'); \
          insert into qtopology_topology(uuid, config, status, worker, weight, worker_affinity, last_ping, error, enabled, pid) \
            values ('u', '{\"old\":1}', 'unassigned', null, 1, '', NOW() - interval 60 second, null, 0, null), \
            ('u', '{\"new\":1}', 'running', 'twice', 1, 'a,b', NOW(), null, 1, 7), ('v', '{}', 'error', null, 2, '', NOW(), 'why', 1, null); \
