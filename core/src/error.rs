@@ -320,16 +320,6 @@ pub fn missing_answer(operation: &'static str) -> Error {
     Error::new(ErrorKind::Internal, "the store answered less than it was asked").at(operation)
 }
 
-/// [`ErrorKind::OutcomeUnknown`] for a call that was given up after so long.
-#[must_use]
-pub fn unanswered(length: std::time::Duration) -> Error {
-    Error::new(
-        ErrorKind::OutcomeUnknown,
-        "the store did not answer in time; it may have happened or not: look before you repeat it",
-    )
-    .with("given_up_after_ms", length.as_millis())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -245,3 +245,20 @@ impl<T> Paged<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn a_cursor_of_two_numbers_is_read_back_and_that_of_another_list_is_refused() {
+        let cursor = Cursor::behind_place(u64::MAX, 0);
+        assert_eq!(cursor.place().unwrap(), (u64::MAX, 0));
+        assert_eq!(cursor.number().unwrap_err().kind(), ErrorKind::InvalidArgument);
+        for foreign in ["", "7", "7-", "-7", "a-b", "1-2-3"] {
+            let error = Cursor(foreign.to_owned()).place().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{foreign}");
+        }
+    }
+}

@@ -116,6 +116,25 @@ async fn messages_that_expired_between_others_are_dropped_and_the_order_of_the_o
 }
 
 #[tokio::test]
+async fn a_queue_that_expired_goes_on_behind_what_it_held() {
+    let (store, mut raw, prefix, clock) = open_fresh().await;
+    store.register_worker(&worker("a")).await.unwrap();
+    send(&store, 3, Ttl::from_secs(1)).await;
+    clock.advance(Duration::from_secs(1));
+    store.refresh_statuses(&Timeouts::default()).await.unwrap();
+    // Whoever receives need not look at the places of the block of 40 that is gone.
+    for (key, place) in [("tails", 40), ("heads", 41)] {
+        assert_eq!(
+            raw.run::<u64>(&["HGET", &format!("{prefix}{key}"), "a"]).await,
+            place,
+            "{key}"
+        );
+    }
+    send(&store, 1, Ttl::from_secs(60)).await;
+    assert_eq!(ids(&store, &Page::default()).await, (vec![4], None));
+}
+
+#[tokio::test]
 async fn a_worker_that_was_deleted_and_comes_back_has_a_queue_of_its_own() {
     let (store, _, _, _) = open_fresh().await;
     let me = store.register_worker(&worker("a")).await.unwrap();
